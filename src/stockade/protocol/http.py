@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One HTTP request and response as plain values: what every door and protocol speaks.
+
+The request keeps the target and the header bytes as they were sent, because a signature
+covers those bytes and not what a framework makes of them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class HttpRequest(msgspec.Struct, kw_only=True):
+    """A request as it came over the wire; header names are lower case, in order of arrival."""
+
+    method: str
+    raw_path: bytes
+    """The path of the request target, undecoded, without the query."""
+    query: bytes = b""
+    """What follows the `?` of the request target, undecoded."""
+    headers: Headers = msgspec.field(default_factory=list)
+    body: bytes = b""
+    client: str = "127.0.0.1"
+    """The address of the peer."""
+    secure: bool = False
+    """True when the connection is TLS."""
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the first value of a header (`name` in lower case), or None."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+class HttpResponse(msgspec.Struct, kw_only=True):
+    """A response, ready to be sent."""
+
+    status: int
+    headers: Headers = msgspec.field(default_factory=list)
+    body: bytes = b""

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the wire itself refuses: requests that name nothing, cannot be read or break the model.
+
+Codes and texts are AWS's, measured by others on real endpoints: a body that cannot be read is
+a `SerializationException`, mostly without a message; over query it is `MalformedInput`. Why a
+request was refused beyond AWS's text is in `hint`, which never echoes a value.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from stockade.protocol.errors import AwsError, FamilyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SerializationFailure(FamilyError):
+    """The body is not what the protocol or the type of a member asks for."""
+
+    code = "SerializationException"
+    forms: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
+        {"query": ("MalformedInput", 400), "ec2": ("MalformedInput", 400)}
+    )
+
+
+class ValidationFailure(FamilyError):
+    """Members are well formed, but missing or outside the model's constraints."""
+
+    code = "ValidationException"
+    forms: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
+        {"query": ("ValidationError", 400), "ec2": ("InvalidParameterValue", 400)}
+    )
+
+
+class UnknownOperation(AwsError):
+    """A JSON request whose `X-Amz-Target` is missing or names no operation; no message."""
+
+    code = "UnknownOperationException"
+
+
+class InvalidAction(AwsError):
+    """A query request for an operation or a version that the service does not have."""
+
+    code = "InvalidAction"
+    template = "Could not find operation {action} for version {version}"
+
+
+class MissingAction(AwsError):
+    """A query request without `Action`; AWS redirects a browser to its web pages here."""
+
+    code = "MissingAction"
+    template = "Missing Action"
+
+
+class MalformedQuery(AwsError):
+    """A query string or form that is not UTF-8, or has more parameters than anyone sends."""
+
+    code = "MalformedQueryString"
+    template = "The query string contains a syntax error"

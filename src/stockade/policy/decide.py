@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decision: AWS's evaluation of all the policies that bear on one request.
+
+1. An explicit deny in any layer ends it.
+2. A caller's identity policies speak for it as far as every limit (boundary, session policies)
+   agrees. The account root has no identity policies and may do everything in its account.
+3. Within an account, identity or resource policy suffices. What the resource policy grants to
+   the caller's own ARN or `*` stands against the silence of every limit; what it grants to
+   the role is held by the limits of the session; naming the account grants nothing itself.
+4. A resource that must allow (a KMS key, a role's trust policy) needs its own policy to say
+   so: directly, or by naming the account and an identity policy besides.
+5. Across accounts both sides are needed, however the resource policy names the caller.
+6. Who belongs to no account has only the resource policy.
+
+A new layer is one entry in `speaking` (its denies count), and one in `_limits` if it must
+also allow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from stockade.policy.principals import BY_ROLE, DIRECTLY, NOT_NAMED
+from stockade.policy.request import Lookup, Principal, PrincipalKind, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stockade.policy.compile import CompiledStatement, Policy
+
+__all__ = [
+    "BOUNDARY",
+    "IDENTITY",
+    "RESOURCE",
+    "SESSION",
+    "Decision",
+    "Layers",
+    "Lookup",
+    "Outcome",
+    "Principal",
+    "PrincipalKind",
+    "Query",
+    "decide",
+]
+
+Outcome = Literal["allowed", "explicitDeny", "implicitDeny"]
+
+IDENTITY: Final = "identity-based policy"
+RESOURCE: Final = "resource-based policy"
+BOUNDARY: Final = "permissions boundary"
+SESSION: Final = "session policy"
+
+Layer = tuple[str, tuple["Policy", ...]]
+"""A kind of policy, and the policies of this kind that are heard."""
+Found = tuple[str, "Policy", "CompiledStatement"]
+"""A statement, with the policy and the kind of policy that it stands in."""
+
+
+class Layers(msgspec.Struct, frozen=True):
+    """The policies that bear on a request."""
+
+    identity: tuple[Policy, ...]
+    resource: Policy | None
+    resource_account: str
+    resource_must_allow: bool = False
+    """The resource's own policy is needed in the same account too: KMS keys, role trust."""
+    boundary: Policy | None = None
+    session: tuple[Policy, ...] | None = None
+    """None without session policies; empty when a session was made that may do nothing."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided, by which kind of policy, and by which statement of it."""
+
+    outcome: Outcome
+    policy_type: str = ""
+    """Of an implicit deny the kind of policy that lacks an allow; empty when the account root
+    was allowed by being the root."""
+    policy_arn: str = ""
+    sid: str = ""
+    statement: int | None = None
+    """The position of the deciding statement in its policy."""
+
+    @property
+    def allowed(self) -> bool:
+        """True when the request may go on."""
+        return self.outcome == "allowed"
+
+
+def decide(query: Query, layers: Layers) -> Decision:
+    """Decide whether a request is allowed."""
+    principal = query.principal
+    denied = first_deny(query, layers)
+    if denied is not None:
+        return _decided("explicitDeny", *denied)
+    naming, by_resource = _by_resource(query, layers)
+    if not principal.account:
+        return by_resource if naming == DIRECTLY else _lacks(RESOURCE)
+    if principal.account != layers.resource_account:
+        by_identity = _by_identity(query, layers)
+        return by_identity if naming or not by_identity.allowed else _lacks(RESOURCE)
+    if naming == DIRECTLY:
+        return by_resource
+    if naming == BY_ROLE:
+        return _within_limits(query, layers, by_resource)
+    if layers.resource_must_allow and naming == NOT_NAMED:
+        return _lacks(RESOURCE)
+    return _by_identity(query, layers)
+
+
+def speaking(principal: Principal, layers: Layers) -> list[Layer]:
+    """List the layers whose policies are heard; a deny in any of them counts."""
+    heard: list[Layer] = [] if principal.kind == "root" else [(IDENTITY, layers.identity)]
+    if layers.resource is not None:
+        heard.append((RESOURCE, (layers.resource,)))
+    return heard + _limits(principal, layers)
+
+
+def _limits(principal: Principal, layers: Layers) -> list[Layer]:
+    """List the layers that must allow what identity policies grant."""
+    limits: list[Layer] = []
+    if layers.boundary is not None and principal.kind != "root":
+        limits.append((BOUNDARY, (layers.boundary,)))
+    if layers.session is not None:
+        limits.append((SESSION, layers.session))
+    return limits
+
+
+def first_deny(query: Query, layers: Layers) -> Found | None:
+    """Return the statement that denies explicitly, if one does."""
+    bounded = layers.boundary is not None
+    for policy_type, policies in speaking(query.principal, layers):
+        for policy in policies:
+            for statement in policy.matching(query.action)[0]:
+                if policy_type == RESOURCE and not statement.naming(query.principal, bounded):
+                    continue
+                if statement.applies(query):
+                    return policy_type, policy, statement
+    return None
+
+
+def _by_resource(query: Query, layers: Layers) -> tuple[int, Decision]:
+    """Return how firmly the resource policy grants to the caller, and by which statement."""
+    best, decision = NOT_NAMED, _lacks(RESOURCE)
+    if layers.resource is None:
+        return best, decision
+    bounded = layers.boundary is not None
+    for statement in layers.resource.matching(query.action)[1]:
+        naming = statement.naming(query.principal, bounded)
+        if naming > best and statement.applies(query):
+            best = naming
+            decision = _decided("allowed", RESOURCE, layers.resource, statement)
+    return best, decision
+
+
+def _by_identity(query: Query, layers: Layers) -> Decision:
+    if query.principal.kind == "root":
+        return _within_limits(query, layers, Decision("allowed"))
+    granted = _first_allow(query, IDENTITY, layers.identity)
+    return _lacks(IDENTITY) if granted is None else _within_limits(query, layers, granted)
+
+
+def _within_limits(query: Query, layers: Layers, granted: Decision) -> Decision:
+    for policy_type, policies in _limits(query.principal, layers):
+        if _first_allow(query, policy_type, policies) is None:
+            return _lacks(policy_type)
+    return granted
+
+
+def _first_allow(query: Query, policy_type: str, policies: Iterable[Policy]) -> Decision | None:
+    for policy in policies:
+        for statement in policy.matching(query.action)[1]:
+            if statement.applies(query):
+                return _decided("allowed", policy_type, policy, statement)
+    return None
+
+
+def _lacks(policy_type: str) -> Decision:
+    return Decision("implicitDeny", policy_type)
+
+
+def _decided(
+    outcome: Outcome, policy_type: str, policy: Policy, statement: CompiledStatement
+) -> Decision:
+    return Decision(outcome, policy_type, policy.arn, statement.source.sid, statement.index)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a CloudTrail record is found by: LookupEvents' eight attributes, and the request id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from stockade.store.resources import to_micros
+
+Attribute = tuple[str, str]
+"""An attribute of LookupEvents (`EventName`, ...) and its value."""
+Profile = tuple[str, str, str, str, bool, str, str]
+"""Account, Region, event name, event source, whether it only reads, user name, access key id."""
+EVENT_ID = "EventId"
+REQUEST_ID = "RequestId"
+"""Not one of LookupEvents', and looked up in all accounts and Regions at once."""
+
+
+class _Identity(msgspec.Struct):
+    """The part of a record's `userIdentity` that names the caller."""
+
+    type: str = ""
+    arn: str = ""
+    user_name: str = msgspec.field(default="", name="userName")
+    access_key_id: str = msgspec.field(default="", name="accessKeyId")
+    invoked_by: str = msgspec.field(default="", name="invokedBy")
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One of a record's `resources`."""
+
+    name: str = msgspec.field(default="", name="ARN")
+    type: str = ""
+
+    def attributes(self) -> list[Attribute]:
+        """Return the attributes by which LookupEvents finds records of the resource."""
+        found = [("ResourceName", self.name), ("ResourceType", self.type)]
+        return [attribute for attribute in found if attribute[1]]
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """The fields of a record that the journal knows; the record has more."""
+
+    event_id: str = msgspec.field(name="eventID")
+    event_time: str = msgspec.field(name="eventTime")
+    event_name: str = msgspec.field(name="eventName")
+    event_source: str = msgspec.field(name="eventSource")
+    region: str = msgspec.field(name="awsRegion")
+    account: str = msgspec.field(default="", name="recipientAccountId")
+    identity: _Identity | None = msgspec.field(default=None, name="userIdentity")
+    read_only: bool = msgspec.field(default=False, name="readOnly")
+    request_id: str = msgspec.field(default="", name="requestID")
+    resources: list[Resource] | None = None
+
+    @property
+    def access_key_id(self) -> str:
+        return "" if self.identity is None else self.identity.access_key_id
+
+    @property
+    def user_name(self) -> str:
+        """The name LookupEvents knows the caller by: user, role session, `root` or service."""
+        identity = self.identity
+        if identity is None:
+            return ""
+        if identity.user_name or identity.type != "Root":
+            return identity.user_name or identity.arn.rpartition("/")[2] or identity.invoked_by
+        return "root"
+
+    @property
+    def micros(self) -> int:
+        """The event's time in microseconds since 1970."""
+        return to_micros(datetime.fromisoformat(self.event_time))
+
+    @property
+    def profile(self) -> Profile:
+        """What many records have in common: who called what, and where."""
+        return (
+            self.account,
+            self.region,
+            self.event_name,
+            self.event_source,
+            self.read_only,
+            self.user_name,
+            self.access_key_id,
+        )
+
+    def has(self, attribute: Attribute) -> bool:
+        """Return whether LookupEvents finds the record by this attribute."""
+        return (
+            attribute == (EVENT_ID, self.event_id)
+            or attribute in profile_attributes(self.profile)
+            or any(attribute in resource.attributes() for resource in self.resources or ())
+        )
+
+
+def profile_attributes(profile: Profile) -> list[Attribute]:
+    """Return the attributes by which LookupEvents finds the records of a profile."""
+    _account, _region, name, source, read_only, user_name, access_key_id = profile
+    found = [
+        ("EventName", name),
+        ("EventSource", source),
+        ("ReadOnly", "true" if read_only else "false"),
+        ("Username", user_name),
+        ("AccessKeyId", access_key_id),
+    ]
+    return [attribute for attribute in found if attribute[1]]
+
+
+parse = msgspec.json.Decoder(Entry).decode
+"""Returns the entry of a record, or raises msgspec.MsgspecError."""

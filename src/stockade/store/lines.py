@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The appended half of the journal: lines on their way from a segment, or memory, to the records.
+
+How far a segment is shipped stands in the database, in the transaction that ships it: so whatever
+dies when, each line arrives once. A segment is deleted when all of it has arrived and its owner,
+who holds its lock while he lives, has ended or gone on to another one. The segments of all
+processes are shipped by whoever comes first, also those of processes and hosts that are no more.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import BigInteger, Column, Table, bindparam, delete, insert, select, update
+
+from stockade.store.segments import Segment, SegmentWriter, shipping
+from stockade.store.tables import bytewise, metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from stockade.store.blocks import Batch
+    from stockade.store.store import Store
+
+BATCH = 4096
+BATCH_BYTES = 8 * 1024 * 1024
+
+progress = Table(
+    "journal_segments",
+    metadata,
+    Column("name", bytewise, primary_key=True),
+    Column("shipped", BigInteger, nullable=False),
+)
+
+_PROGRESS = select(progress)
+_START = insert(progress)
+_ADVANCE = update(progress).where(progress.c.name == bindparam("of_name"))
+_FORGET = delete(progress).where(progress.c.name == bindparam("of_name"))
+
+
+class Taken:
+    """What a batch holds of the lines in memory, until it is in the database."""
+
+    def __init__(self, waiting: list[bytes], count: int) -> None:
+        self._waiting = waiting
+        self._count = count
+
+    @property
+    def anything(self) -> bool:
+        """Whether the shipping transaction has anything to note."""
+        return self._count > 0
+
+    def note(self, connection: Connection) -> None:
+        """Write into the shipping transaction how far it goes."""
+
+    def finish(self) -> None:
+        """Let go of the lines: they are in the database."""
+        del self._waiting[: self._count]
+
+
+class Lines:
+    """Lines that wait in memory."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+        self._lock = threading.Lock()
+
+    def append(self, line: bytes) -> None:
+        """Keep one line."""
+        self._waiting.append(line)
+
+    @contextmanager
+    def taking(self, store: Store, batch: Batch) -> Iterator[Taken]:
+        """Fill a batch with the oldest lines; the block ships it."""
+        del store
+        with self._lock:
+            lines = self._waiting[:BATCH]
+            for line in lines:
+                batch.add(line)
+            yield Taken(self._waiting, len(lines))
+
+    def close(self) -> None:
+        """Keep the lines: there is nothing to close."""
+
+
+class SegmentLines(Lines):
+    """Lines in this process's segments, shipped together with those of all others."""
+
+    def __init__(self, directory: Path, random: Callable[[int], bytes]) -> None:
+        super().__init__()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+        host = re.sub("[^A-Za-z0-9.]", "_", socket.gethostname())
+        # The random part is for a later process that gets the same number.
+        self._writer = SegmentWriter(directory, f"{host}-{os.getpid()}-{random(8).hex()}")
+        self._deleted: list[str] = []
+
+    def append(self, line: bytes) -> None:
+        """Write one line to the segment, or raise JournalUnavailable."""
+        self._writer.append(line)
+
+    @contextmanager
+    def taking(self, store: Store, batch: Batch) -> Iterator[Taken]:
+        """Fill a batch with the next lines of the segments; the block ships it."""
+        with shipping(self._directory) as paths, ExitStack() as stack:
+            taken = _TakenFromSegments(_progress(store), self._deleted)
+            for path in paths:
+                if len(batch) < BATCH and batch.size < BATCH_BYTES:
+                    taken.take(stack.enter_context(Segment(path)), batch)
+            yield taken
+
+    def close(self) -> None:
+        """Sync and close this process's segment."""
+        self._writer.close()
+
+
+class _TakenFromSegments(Taken):
+    """What a batch holds of segments."""
+
+    def __init__(self, known: dict[str, int], deleted: list[str]) -> None:
+        super().__init__([], 0)
+        self._known = known
+        self._deleted = deleted
+        self._reached: dict[str, int] = {}
+        self._exhausted: list[Segment] = []
+
+    @property
+    def anything(self) -> bool:
+        return bool(self._reached)
+
+    def take(self, segment: Segment, batch: Batch) -> None:
+        """Add a segment's next lines to the batch."""
+        name = segment.path.name
+        offset = start = self._known.get(name, 0)
+        for line in segment.read(offset, BATCH_BYTES)[: BATCH - len(batch)]:
+            if not _add(segment, line, batch):
+                break
+            offset += len(line) + 1
+        if offset > start:
+            self._reached[name] = offset
+        if segment.abandoned and not segment.read(offset, BATCH_BYTES):
+            self._exhausted.append(segment)
+
+    def note(self, connection: Connection) -> None:
+        for name, offset in self._reached.items():
+            if name in self._known:
+                connection.execute(_ADVANCE, {"of_name": name, "shipped": offset})
+            else:
+                connection.execute(_START, {"name": name, "shipped": offset})
+        while self._deleted:
+            connection.execute(_FORGET, {"of_name": self._deleted.pop()})
+
+    def finish(self) -> None:
+        for segment in self._exhausted:
+            segment.remove()
+            self._deleted.append(segment.path.name)
+
+
+def _progress(store: Store) -> dict[str, int]:
+    with store.read() as unit:
+        return {row.name: row.shipped for row in unit.connection.execute(_PROGRESS)}
+
+
+def _add(segment: Segment, line: bytes, batch: Batch) -> bool:
+    """Add a line to the batch; False when it has to wait, because it may not be whole yet."""
+    try:
+        batch.add(line)
+    except (msgspec.MsgspecError, ValueError):
+        if not segment.abandoned:
+            return False
+        segment.set_aside(line)
+    return True

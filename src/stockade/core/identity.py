@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who calls: the principal behind a verified signature, with the policies that speak for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from stockade.policy.compile import Policy
+from stockade.policy.request import Principal
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """A principal as every layer of a decision and the audit trail need to know it."""
+
+    principal: Principal
+    user_id: str
+    """`aws:userid`: the account for root, AIDA... for a user, AROA...:session for a session."""
+    access_key_id: str
+    identity: tuple[Policy, ...] = ()
+    session: tuple[Policy, ...] | None = None
+    """Session policies, None where the session was made without any."""
+    user_name: str = ""
+    """The IAM user's name, `aws:username`; empty for everybody else."""
+    tags: Mapping[str, str] = {}
+    session_issued: datetime | None = None
+    audit_identity: msgspec.Raw
+    """CloudTrail's `userIdentity`, encoded once."""
+
+    @classmethod
+    def nobody(cls) -> Caller:
+        """Return the caller of a request whose signature is not proven."""
+        return cls(
+            principal=Principal(kind="anonymous", arn="", account=""),
+            user_id="",
+            access_key_id="",
+            audit_identity=msgspec.Raw(b"null"),
+        )
+
+    @property
+    def account(self) -> str:
+        return self.principal.account
+
+    @property
+    def arn(self) -> str:
+        return self.principal.arn
+
+    @property
+    def record_name(self) -> str:
+        """The name that LookupEvents finds the caller's calls under."""
+        if self.principal.kind == "user":
+            return self.user_name
+        return "root" if self.principal.kind == "root" else self.arn.rpartition("/")[2]
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret access key and the caller it stands for."""
+
+    secret: str
+    caller: Caller
+    expires: datetime | None = None
+    """When a session's credential ends; None for long-lived keys."""
+
+    def __repr__(self) -> str:
+        return f"Credential({self.caller.access_key_id})"
+
+    __str__ = __repr__

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a service declares its operations, and what is held against AWS's model.
+
+An operation is a function named as botocore's `xform_name` names it. What it touches comes first,
+positionally, from its access resolver; its keyword-only parameters are the members of the input
+shape that it honours. The model minus the signature is what Stockade does not honour: such a
+member is answered with an error that names it, and the support matrix is generated from the same
+difference.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from botocore import xform_name
+
+from stockade.core.access import Resolver
+from stockade.core.errors import MemberNotHonoured
+from stockade.protocol.catalogue import ServiceEntry, WireOperation
+from stockade.store.resources import Collection
+
+if TYPE_CHECKING:
+    from stockade.core.context import Context
+
+Output = Mapping[str, Any]
+Handler = Callable[..., Output]
+H = TypeVar("H", bound=Handler)
+R = TypeVar("R", bound=msgspec.Struct)
+Reconcile = Callable[["Context", Any], Any]
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation that a service serves."""
+
+    service: str
+    python_name: str
+    handler: Handler
+    access: Resolver
+    writes: bool
+    """It changes the store: one transaction, its audit record inside it."""
+    quick: bool
+    """It only touches memory once the caches are warm, so it may run on the event loop."""
+    read_only: bool
+    """What the audit record says; a read's answer is not recorded."""
+    hidden: frozenset[str]
+    """Members that AWS leaves out of the audit record beside the model's sensitive ones."""
+    parameters: frozenset[str]
+
+    def bind(self, wire: WireOperation) -> dict[str, str]:
+        """Return member -> parameter for the members honoured; refuse a parameter AWS lacks."""
+        members = wire.input_shape.members if wire.input_shape is not None else {}
+        bound = {member: xform_name(member) for member in members}
+        strangers = self.parameters - set(bound.values())
+        if strangers:
+            raise TypeError(f"{self.service}:{wire.name} has no members {sorted(strangers)}")
+        return {member: name for member, name in bound.items() if name in self.parameters}
+
+
+class BoundOperation:
+    """An operation joined with its wire shapes: what the gateway runs."""
+
+    def __init__(self, operation: Operation, wire: WireOperation) -> None:
+        self.operation = operation
+        self.wire = wire
+        self.name: str = wire.name
+        self.writes = operation.writes
+        self.quick = operation.quick
+        self._members = operation.bind(wire)
+
+    def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the handler's keyword arguments, or say which member is not honoured."""
+        members = self._members
+        try:
+            return {members[name]: value for name, value in params.items()}
+        except KeyError as missing:
+            raise MemberNotHonoured(member=missing.args[0], operation=self.name) from None
+
+
+class Service:
+    """A service: its entry in the catalogue, its operations, its collections and what is due."""
+
+    def __init__(
+        self,
+        entry: ServiceEntry,
+        *,
+        clock_skew_minutes: int = 15,
+        honours_expires: bool = True,
+    ) -> None:
+        self.entry = entry
+        self.clock_skew_minutes = clock_skew_minutes
+        self.honours_expires = honours_expires
+        """Whether a presigned request lives for its X-Amz-Expires; STS's never does."""
+        self.operations: dict[str, Operation] = {}
+        self.reconcilers: list[tuple[Collection[Any], Reconcile]] = []
+
+    def operation(
+        self,
+        *,
+        access: Resolver,
+        writes: bool = False,
+        quick: bool = False,
+        read_only: bool | None = None,
+        hidden: Iterable[str] = (),
+    ) -> Callable[[H], H]:
+        """Register the decorated function as the operation of its name.
+
+        `read_only` is given where AWS's record says otherwise than `writes` does.
+        """
+
+        def register(handler: H) -> H:
+            name = handler.__name__
+            if name in self.operations:
+                raise TypeError(f"{self.entry.name}:{name} is declared twice")
+            self.operations[name] = Operation(
+                service=self.entry.name,
+                python_name=name,
+                handler=handler,
+                access=access,
+                writes=writes,
+                quick=quick,
+                read_only=not writes if read_only is None else read_only,
+                hidden=frozenset(hidden),
+                parameters=_keyword_only(handler),
+            )
+            return handler
+
+        return register
+
+    def reconciles(self, collection: Collection[R]) -> Callable[[Callable[..., R | None]], Any]:
+        """Register the decorated function as what happens when a resource of `collection` is due.
+
+        It returns the resource as it is from now on, or None when the resource is gone.
+        """
+
+        def register(reconcile: Callable[..., R | None]) -> Any:
+            self.reconcilers.append((collection, reconcile))
+            return reconcile
+
+        return register
+
+
+def _keyword_only(handler: Handler) -> frozenset[str]:
+    parameters = inspect.signature(handler).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)

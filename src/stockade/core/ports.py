@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What AWS's services do for each other below their APIs, as Protocols that services implement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol, TypeVar, cast, runtime_checkable
+
+from stockade.core.identity import Credential
+from stockade.store.entries import Attribute
+from stockade.store.journal import Moment
+from stockade.store.unit import Unit
+
+P = TypeVar("P")
+
+
+@runtime_checkable
+class Credentials(Protocol):
+    """Finds the credential behind an access key id (IAM and STS keep them)."""
+
+    def find_credential(
+        self, unit: Unit, access_key_id: str, session_token: str | None, now: datetime
+    ) -> Credential: ...
+
+
+@runtime_checkable
+class Principals(Protocol):
+    """Says whether the principals that a resource policy names exist (IAM knows them)."""
+
+    def principal_exists(self, unit: Unit, arn_or_account: str) -> bool: ...
+
+
+@runtime_checkable
+class AuditLog(Protocol):
+    """The audit trail, for who reads it."""
+
+    def ship_audit(self) -> None:
+        """Make every acknowledged call visible to lookups."""
+
+    def lookup_audit(
+        self,
+        account: str,
+        region: str,
+        *,
+        start: datetime,
+        end: datetime,
+        attribute: Attribute | None,
+        before: Moment | None,
+        limit: int,
+    ) -> tuple[list[bytes], Moment | None]:
+        """Return a page of records, newest first, every acknowledged call included.
+
+        It reads in a unit of its own: one that was begun earlier may not see what was shipped
+        since. The second value is where to go on, None after the last page.
+        """
+
+
+class Ports:
+    """The implementations that the composition root put in."""
+
+    def __init__(self, implementations: Mapping[type, object]) -> None:
+        self._implementations = dict(implementations)
+
+    def find(self, kind: type[P]) -> P:
+        """Return the implementation of a port."""
+        return cast("P", self._implementations[kind])

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AWS IAM; importing it declares every operation."""
+
+from stockade.services.iam import (
+    access_keys,
+    attachments,
+    inline,
+    managed,
+    roles,
+    tags,
+    users,
+    versions,
+)
+from stockade.services.iam.service import iam
+
+__all__ = [
+    "access_keys",
+    "attachments",
+    "iam",
+    "inline",
+    "managed",
+    "roles",
+    "tags",
+    "users",
+    "versions",
+]

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From stored users, roles and sessions to callers: principal, policies, and name in the records.
+
+`userIdentity` is encoded here, once for a caller, with the members and the order that CloudTrail's
+records have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stockade.core import audit
+from stockade.core.arn import arn
+from stockade.core.identity import Caller
+from stockade.policy.compile import Policy, compile_policy
+from stockade.policy.decide import Principal
+from stockade.policy.document import parse
+from stockade.services.iam.lookup import find_policy, find_role
+from stockade.services.iam.resources import Entity, Role, User, root_arn
+from stockade.services.iam.sessions import Session
+from stockade.store.unit import Unit
+
+Identity = dict[str, Any]
+
+
+def root(account: str, access_key_id: str) -> Caller:
+    """Return the root of an account."""
+    name = root_arn(account)
+    return Caller(
+        principal=Principal("root", name, account),
+        user_id=account,
+        access_key_id=access_key_id,
+        audit_identity=audit.caller_identity(
+            _identity("Root", account, name, account, access_key_id)
+        ),
+    )
+
+
+def user(unit: Unit, shown: User, access_key_id: str) -> Caller:
+    """Return a user with its policies."""
+    identity = _identity("IAMUser", shown.unique_id, shown.arn, shown.account, access_key_id)
+    return Caller(
+        principal=Principal("user", shown.arn, shown.account),
+        user_id=shown.unique_id,
+        access_key_id=access_key_id,
+        identity=policies_of(unit, shown),
+        user_name=shown.name,
+        tags=shown.tags,
+        audit_identity=audit.caller_identity(identity | {"userName": shown.name}),
+    )
+
+
+def role_session(unit: Unit, role: Role, session: Session, access_key_id: str) -> Caller:
+    """Return a session of a role with the role's policies and the limits it was made with."""
+    name = session_arn(role, session.name)
+    session_id = f"{role.role_id}:{session.name}"
+    identity = _identity("AssumedRole", session_id, name, role.account, access_key_id)
+    return Caller(
+        principal=Principal("session", name, role.account, role_arn=role.arn),
+        user_id=session_id,
+        access_key_id=access_key_id,
+        identity=role_policies(unit, role),
+        session=_session_policies(unit, role.account, session) if session.limited else None,
+        tags=_session_tags(role, session),
+        session_issued=session.issued,
+        audit_identity=audit.caller_identity(
+            identity | {"sessionContext": _session_context(role, session)}
+        ),
+    )
+
+
+def session_arn(role: Role, session_name: str) -> str:
+    """Return the ARN of a session: the role's name without its path."""
+    return arn("sts", "", role.account, f"assumed-role/{role.name}/{session_name}")
+
+
+def policies_of(unit: Unit, entity: Entity) -> tuple[Policy, ...]:
+    """Return the compiled policies of a user or role: inline ones, then attached ones."""
+    inline = [
+        compile_policy(parse(entity.inline[name], "identity"), name=name)
+        for name in sorted(entity.inline)
+    ]
+    attached = (managed_policy(unit, entity.account, each) for each in entity.attached)
+    return (*inline, *(policy for policy in attached if policy is not None))
+
+
+def role_policies(unit: Unit, role: Role) -> tuple[Policy, ...]:
+    """Return the compiled policies of a role, shared by all of its sessions."""
+
+    def build() -> tuple[Policy, ...]:
+        stored = find_role(unit, role.account, role.name)
+        return () if stored is None else policies_of(unit, stored)
+
+    return unit.derive(("iam-role-policies", role.account, role.id), build)
+
+
+def trust_policy(unit: Unit, role: Role) -> Policy | None:
+    """Return the policy that says who may become a role."""
+
+    def build() -> Policy | None:
+        stored = find_role(unit, role.account, role.name)
+        if stored is None:
+            return None
+        return compile_policy(parse(stored.trust_policy, "trust"), arn=stored.arn)
+
+    return unit.derive(("iam-trust", role.account, role.id), build)
+
+
+def managed_policy(unit: Unit, account: str, policy_arn: str) -> Policy | None:
+    """Return a managed policy, compiled once for all who have it."""
+
+    def build() -> Policy | None:
+        policy = find_policy(unit, account, policy_arn)
+        if policy is None:
+            return None
+        return compile_policy(parse(policy.document, "identity"), arn=policy.arn, name=policy.name)
+
+    return unit.derive(("iam-policy", account, policy_arn), build)
+
+
+def _session_policies(unit: Unit, account: str, session: Session) -> tuple[Policy, ...]:
+    passed = [compile_policy(parse(session.policy, "identity"))] if session.policy else []
+    named = (managed_policy(unit, account, each) for each in session.policy_arns)
+    return (*passed, *(policy for policy in named if policy is not None))
+
+
+def _session_tags(role: Role, session: Session) -> dict[str, str]:
+    """Return the principal's tags: the session's stand before the role's of the same name."""
+    passed = {name.lower() for name in session.tags}
+    kept = {name: value for name, value in role.tags.items() if name.lower() not in passed}
+    return kept | session.tags
+
+
+def _identity(
+    kind: str, principal_id: str, name: str, account: str, access_key_id: str
+) -> Identity:
+    return {
+        "type": kind,
+        "principalId": principal_id,
+        "arn": name,
+        "accountId": account,
+        "accessKeyId": access_key_id,
+    }
+
+
+def _session_context(role: Role, session: Session) -> Identity:
+    return {
+        "sessionIssuer": {
+            "type": "Role",
+            "principalId": role.role_id,
+            "arn": role.arn,
+            "accountId": role.account,
+            "userName": role.name,
+        },
+        "attributes": {
+            "creationDate": audit.event_time(session.issued),
+            "mfaAuthenticated": "false",
+        },
+    }

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Behind an access key id: the secret, and the principal with the policies that speak for it.
+
+Four kinds of credentials lead to a caller:
+
+1. Dev's well-known ones: `test`/`test` is the root of the default account, a 12-digit key id with
+   the secret `test` the root of that account. A deployment that serves knows none.
+2. AKIA...: the root of the account that the key id carries.
+3. AKIA...: an IAM user of that account.
+4. ASIA... with a token: a session of a role (sessions.py). It ends when its time is over, and at
+   once when the role is deleted, also if another role takes the name.
+
+A caller is derived from what is stored and forgotten when any of it changes: a key switched off, a
+policy detached, a statement edited counts from the next request on. Only callers that exist are
+remembered: guessed key ids and tokens are not kept, and those of accounts that do not exist are
+refused without asking the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stockade.core.arn import PARTITION, Arn, parse_arn
+from stockade.core.context import Context
+from stockade.core.identity import Credential
+from stockade.core.ids import account_of
+from stockade.policy.compile import Policy
+from stockade.protocol.refusals import ExpiredToken, InvalidClientToken, InvalidToken
+from stockade.services.iam import accounts, callers, sessions
+from stockade.services.iam.lookup import ACCOUNT, find_policy, find_role, find_user, role_of_arn
+from stockade.services.iam.resources import ACCESS_KEYS, Role, root_arn, scope_of
+from stockade.services.iam.sessions import InvalidSessionToken, IssuedSession
+from stockade.store.unit import Unit
+from stockade.store.vault import Vault
+
+KNOWN_KEY = "test"
+KNOWN_SECRET = "test"  # noqa: S105  dev's well-known secret
+
+
+class IamDirectory:
+    """What IAM does for the gateway and for other services below its API.
+
+    `known_account` is the account of dev's well-known credentials; None where nothing is known.
+    """
+
+    def __init__(self, vault: Vault, *, known_account: str | None = None) -> None:
+        self._vault = vault
+        self._known_account = known_account
+
+    def find_credential(
+        self, unit: Unit, access_key_id: str, session_token: str | None, now: datetime
+    ) -> Credential:
+        """Return a credential that holds at this moment, or raise what AWS says of it."""
+        known = self._known(unit, access_key_id)
+        if known is not None:
+            return known
+        kind = access_key_id[:4]
+        if kind == "AKIA":
+            return self._long_lived(unit, access_key_id, session_token)
+        if kind == "ASIA" and session_token is not None:
+            return self._of_session(unit, access_key_id, session_token, now)
+        raise InvalidClientToken
+
+    def principal_exists(self, unit: Unit, arn_or_account: str) -> bool:
+        """Return whether a policy may name this account, user, role or role session."""
+        if ACCOUNT.fullmatch(arn_or_account):
+            return self._account_exists(unit, arn_or_account)
+        fields = parse_arn(arn_or_account)
+        if fields is None or fields.partition != PARTITION or fields.region:
+            return False
+        if not ACCOUNT.fullmatch(fields.account):
+            return False
+        if arn_or_account == root_arn(fields.account):
+            return self._account_exists(unit, fields.account)
+        return _entity_exists(unit, fields)
+
+    def find_role(self, unit: Unit, role_arn: str) -> Role | None:
+        """Return the role of an ARN."""
+        return role_of_arn(unit, role_arn)
+
+    def trust_policy(self, unit: Unit, role: Role) -> Policy | None:
+        """Return the compiled policy that says who may become a role."""
+        return callers.trust_policy(unit, role)
+
+    def policy_exists(self, unit: Unit, account: str, policy_arn: str) -> bool:
+        """Return whether an account has a managed policy, or AWS has it for all."""
+        return find_policy(unit, account, policy_arn) is not None
+
+    def issue_session(
+        self,
+        ctx: Context,
+        role: Role,
+        *,
+        name: str,
+        expires: datetime,
+        policy: str,
+        policy_arns: tuple[str, ...],
+        tags: dict[str, str],
+    ) -> IssuedSession:
+        """Make the temporary credentials of a session of a role."""
+        return sessions.issue(
+            ctx,
+            role,
+            name=name,
+            expires=expires,
+            policy=policy,
+            policy_arns=policy_arns,
+            tags=tags,
+        )
+
+    def _known(self, unit: Unit, access_key_id: str) -> Credential | None:
+        default = self._known_account
+        if default is None:
+            return None
+        account = default if access_key_id == KNOWN_KEY else access_key_id
+        if not ACCOUNT.fullmatch(account):
+            return None
+        return unit.derive(
+            ("iam-known", default, access_key_id),
+            lambda: Credential(secret=KNOWN_SECRET, caller=callers.root(account, access_key_id)),
+        )
+
+    def _long_lived(self, unit: Unit, access_key_id: str, session_token: str | None) -> Credential:
+        if session_token is not None:
+            raise InvalidToken
+        return unit.derive(
+            ("iam-credential", access_key_id), lambda: self._load(unit, access_key_id)
+        )
+
+    def _load(self, unit: Unit, access_key_id: str) -> Credential:
+        account = self._account_of(unit, access_key_id)
+        scope = scope_of(account)
+        key = unit.get(ACCESS_KEYS, scope, access_key_id)
+        if key is None or key.status != "Active":
+            raise InvalidClientToken
+        if key.user:
+            user = find_user(unit, account, key.user)
+            if user is None:
+                raise InvalidClientToken
+            caller = callers.user(unit, user, access_key_id)
+        else:
+            caller = callers.root(account, access_key_id)
+        secret = self._vault.open(unit, scope, key.place, key.sealed).decode()
+        return Credential(secret=secret, caller=caller)
+
+    def _of_session(self, unit: Unit, access_key_id: str, token: str, now: datetime) -> Credential:
+        credential = unit.derive(
+            ("iam-session", access_key_id, token),
+            lambda: self._load_session(unit, access_key_id, token),
+        )
+        if credential.expires is not None and credential.expires <= now:
+            raise ExpiredToken
+        return credential
+
+    def _load_session(self, unit: Unit, access_key_id: str, token: str) -> Credential:
+        account = self._account_of(unit, access_key_id)
+        try:
+            session = sessions.read(unit, self._vault, account, access_key_id, token)
+        except InvalidSessionToken:
+            raise InvalidToken from None
+        role = find_role(unit, account, session.role_name)
+        if role is None or role.role_id != session.role_id:
+            raise InvalidToken
+        return Credential(
+            secret=session.secret,
+            caller=callers.role_session(unit, role, session, access_key_id),
+            expires=session.expires,
+        )
+
+    def _account_of(self, unit: Unit, access_key_id: str) -> str:
+        """Return the account that a key id carries, if there is such an account."""
+        account = account_of(access_key_id)
+        if account is None or not self._account_exists(unit, account):
+            raise InvalidClientToken
+        return account
+
+    def _account_exists(self, unit: Unit, account: str) -> bool:
+        return self._known_account is not None or account in accounts.everyone(unit)
+
+
+def _entity_exists(unit: Unit, fields: Arn) -> bool:
+    """Return whether the user, role or role session of an ARN exists."""
+    text = str(fields)
+    match (fields.service, *fields.resource.split("/")):
+        case ("iam", "user", *_, name):
+            user = find_user(unit, fields.account, name)
+            return user is not None and user.arn == text
+        case ("iam", "role", *_):
+            return role_of_arn(unit, text) is not None
+        case ("sts", "assumed-role", name, session) if session:
+            role = find_role(unit, fields.account, name)
+            return role is not None and role.name == name
+        case _:
+            return False

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tags of users, roles and managed policies: at most 50, names unique whatever their case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from stockade.core.context import Context
+from stockade.core.operation import Output
+from stockade.services.iam.access import policy_named, role_named, user_named
+from stockade.services.iam.errors import InvalidInput, LimitExceeded
+from stockade.services.iam.paging import PAGE, among, listed
+from stockade.services.iam.resources import (
+    POLICIES,
+    ROLES,
+    USERS,
+    ManagedPolicy,
+    Role,
+    User,
+    scope_of,
+)
+from stockade.services.iam.service import iam
+
+TAG_LIMIT = 50
+
+Tags = Sequence[Mapping[str, str]]
+
+
+@iam.operation(access=user_named("iam:TagUser"), writes=True)
+def tag_user(ctx: Context, user: User, *, user_name: str, tags: Tags) -> Output:
+    """Add or replace tags of a user."""
+    del user_name
+    tagged = replace(user, tags=merged(user.tags, tags, "User"))
+    ctx.unit.put(USERS, scope_of(user.account), tagged)
+    return {}
+
+
+@iam.operation(access=user_named("iam:UntagUser"), writes=True)
+def untag_user(ctx: Context, user: User, *, user_name: str, tag_keys: Sequence[str]) -> Output:
+    """Take tags off a user."""
+    del user_name
+    left = replace(user, tags=without(user.tags, tag_keys))
+    ctx.unit.put(USERS, scope_of(user.account), left)
+    return {}
+
+
+@iam.operation(access=user_named("iam:ListUserTags"))
+def list_user_tags(
+    _ctx: Context, user: User, *, user_name: str, max_items: int = PAGE, marker: str | None = None
+) -> Output:
+    """Return a user's tags, sorted by name."""
+    del user_name
+    return _listed(user.tags, max_items, marker)
+
+
+@iam.operation(access=role_named("iam:TagRole"), writes=True)
+def tag_role(ctx: Context, role: Role, *, role_name: str, tags: Tags) -> Output:
+    """Add or replace tags of a role."""
+    del role_name
+    tagged = replace(role, tags=merged(role.tags, tags, "Role"))
+    ctx.unit.put(ROLES, scope_of(role.account), tagged)
+    return {}
+
+
+@iam.operation(access=role_named("iam:UntagRole"), writes=True)
+def untag_role(ctx: Context, role: Role, *, role_name: str, tag_keys: Sequence[str]) -> Output:
+    """Take tags off a role."""
+    del role_name
+    left = replace(role, tags=without(role.tags, tag_keys))
+    ctx.unit.put(ROLES, scope_of(role.account), left)
+    return {}
+
+
+@iam.operation(access=role_named("iam:ListRoleTags"))
+def list_role_tags(
+    _ctx: Context, role: Role, *, role_name: str, max_items: int = PAGE, marker: str | None = None
+) -> Output:
+    """Return a role's tags, sorted by name."""
+    del role_name
+    return _listed(role.tags, max_items, marker)
+
+
+@iam.operation(access=policy_named("iam:TagPolicy", writes=True), writes=True)
+def tag_policy(ctx: Context, policy: ManagedPolicy, *, policy_arn: str, tags: Tags) -> Output:
+    """Add or replace tags of a managed policy."""
+    del policy_arn
+    tagged = replace(policy, tags=merged(policy.tags, tags, "Policy"))
+    ctx.unit.put(POLICIES, scope_of(policy.account), tagged)
+    return {}
+
+
+@iam.operation(access=policy_named("iam:UntagPolicy", writes=True), writes=True)
+def untag_policy(
+    ctx: Context, policy: ManagedPolicy, *, policy_arn: str, tag_keys: Sequence[str]
+) -> Output:
+    """Take tags off a managed policy."""
+    del policy_arn
+    left = replace(policy, tags=without(policy.tags, tag_keys))
+    ctx.unit.put(POLICIES, scope_of(policy.account), left)
+    return {}
+
+
+@iam.operation(access=policy_named("iam:ListPolicyTags"))
+def list_policy_tags(
+    _ctx: Context,
+    policy: ManagedPolicy,
+    *,
+    policy_arn: str,
+    max_items: int = PAGE,
+    marker: str | None = None,
+) -> Output:
+    """Return a managed policy's tags, sorted by name."""
+    del policy_arn
+    return _listed(policy.tags, max_items, marker)
+
+
+def merged(old: Mapping[str, str], new: Tags, kind: str) -> dict[str, str]:
+    """Return the tags that something has after `new` were put on it.
+
+    A name that differs from an old one by its case alone takes the old one's place.
+    """
+    names = {tag["Key"].lower() for tag in new}
+    if len(names) != len(new):
+        raise InvalidInput(
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        )
+    if any(name.startswith("aws:") for name in names):
+        raise InvalidInput("Tag keys beginning with aws: are reserved for AWS.")
+    tags = without(old, names) | {tag["Key"]: tag["Value"] for tag in new}
+    if len(tags) > TAG_LIMIT:
+        raise LimitExceeded(f"Cannot exceed quota for TagsPer{kind}: {TAG_LIMIT}")
+    return tags
+
+
+def without(tags: Mapping[str, str], names: Sequence[str] | set[str]) -> dict[str, str]:
+    """Return what is left of tags when some are taken off."""
+    taken = {name.lower() for name in names}
+    return {name: value for name, value in tags.items() if name.lower() not in taken}
+
+
+def _listed(tags: Mapping[str, str], max_items: int, marker: str | None) -> Output:
+    names = among(tags, str)
+    return listed(
+        "Tags", names, str, lambda name: {"Key": name, "Value": tags[name]}, max_items, marker
+    )

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a request to the key or alias it touches, its policy and its condition keys.
+
+A key is named by its id, its ARN, an alias or an alias ARN. A key's policy takes part in every yes
+(kms-3, kms-25); aliases, lists and CreateKey are decided by IAM alone. Who is not allowed to use a
+key does not learn whether it exists: a missing key is decided like one whose policy names nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from stockade.core.access import ConditionKeys, Demand, Resolver, Touched
+from stockade.core.arn import arn, parse_arn
+from stockade.core.context import Context
+from stockade.core.errors import AwsError
+from stockade.policy.compile import Policy, compile_policy
+from stockade.policy.document import parse
+from stockade.protocol.refusals import AccessDenied
+from stockade.services.kms import envelope
+from stockade.services.kms.errors import (
+    InvalidArnException,
+    InvalidCiphertextException,
+    NotFoundException,
+    ValidationException,
+)
+from stockade.services.kms.resources import ALIASES, KEYS, Key
+from stockade.store.resources import Scope
+
+_KEY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
+
+_UNKNOWN_CIPHERTEXT = (
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this "
+    "region, or you are not allowed to access."
+)
+
+More = Callable[[Mapping[str, Any], str], tuple[str, ...] | None]
+"""Condition keys of one operation: (request members, key in lower case) -> values."""
+
+
+class Named(NamedTuple):
+    """What a KeyId in a request stands for."""
+
+    key: Key | None
+    arn: str
+    account: str
+    alias: str | None
+    absent: AwsError | None
+
+
+def key_named(
+    action: str, *, member: str = "KeyId", alias_allowed: bool = True, more: More | None = None
+) -> Resolver:
+    """Return the resolver of an operation on the key that `member` names."""
+
+    def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
+        named = find_key(ctx, params[member], alias_allowed=alias_allowed)
+        return _touching(named, demand_on(ctx, named, action, params, more))
+
+    return resolve
+
+
+def key_of_ciphertext(ctx: Context, params: Mapping[str, Any]) -> Touched:
+    """Resolve Decrypt: the key that the blob names, or the KeyId that the caller insists on."""
+    named = find_decrypting_key(ctx, _ciphertext(params), params.get("KeyId"))
+    return _touching(named, _decrypting(ctx, named, "kms:Decrypt", params))
+
+
+def keys_of_reencryption(ctx: Context, params: Mapping[str, Any]) -> Touched:
+    """Resolve ReEncrypt: two keys, two permissions."""
+    source = find_decrypting_key(ctx, _ciphertext(params), params.get("SourceKeyId"))
+    target = find_key(ctx, params["DestinationKeyId"])
+    same = str(source.arn == target.arn).lower()
+
+    def more(_params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+        return (same,) if name == "kms:reencryptonsamekey" else None
+
+    return Touched(
+        demands=(
+            _decrypting(ctx, source, "kms:ReEncryptFrom", _side(params, "Source"), more),
+            demand_on(ctx, target, "kms:ReEncryptTo", _side(params, "Destination"), more),
+        ),
+        resources=(source.key, target.key),
+        absent=source.absent or target.absent,
+        audit=tuple((named.arn, "AWS::KMS::Key") for named in (source, target)),
+    )
+
+
+def _ciphertext(params: Mapping[str, Any]) -> bytes:
+    """Return the ciphertext, which the model lets a DryRun with modifiers leave out."""
+    blob: bytes | None = params.get("CiphertextBlob")
+    if blob is None:
+        raise ValidationException(
+            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy "
+            "constraint: Member must not be null"
+        )
+    return blob
+
+
+def _side(params: Mapping[str, Any], side: str) -> Mapping[str, Any]:
+    """Return one side of a ReEncrypt in the names that Encrypt and Decrypt use."""
+    context = params.get(f"{side}EncryptionContext", {})
+    algorithm = params.get(f"{side}EncryptionAlgorithm", "SYMMETRIC_DEFAULT")
+    return {"EncryptionContext": context, "EncryptionAlgorithm": algorithm}
+
+
+def find_key(ctx: Context, text: str, *, alias_allowed: bool = True) -> Named:
+    """Return what a KeyId names; raise only what anybody may hear."""
+    scope, resource = _split(ctx, text)
+    if resource.startswith("alias/"):
+        if not alias_allowed:
+            raise NotFoundException(f"Invalid keyId '{text}'")
+        return _find_alias(ctx, scope, resource)
+    return _find_id(ctx, scope, resource.removeprefix("key/"))
+
+
+def find_decrypting_key(ctx: Context, blob: bytes, key_id: str | None) -> Named:
+    """Return the key that opens a blob: by its header, or the one named by the caller."""
+    try:
+        header = envelope.read_header(blob)
+    except envelope.NotABlob:
+        header = None
+    if key_id is not None:
+        return find_key(ctx, key_id)
+    if header is None or not _KEY_ID.fullmatch(header.key_id):
+        raise InvalidCiphertextException
+    named = _find_id(ctx, Scope(header.account, ctx.region), header.key_id)
+    if named.absent is not None:
+        return named._replace(absent=AccessDenied(_UNKNOWN_CIPHERTEXT))
+    return named
+
+
+def demand_on(
+    ctx: Context,
+    named: Named,
+    action: str,
+    params: Mapping[str, Any],
+    more: More | None = None,
+) -> Demand:
+    """Return the permission to do `action` with a key."""
+    return Demand(
+        action=action,
+        arn=named.arn,
+        account=named.account,
+        policy=None if named.key is None else key_policy(ctx, named.key),
+        must_allow=named.key is not None,
+        keys=condition_keys(ctx, named, params, more),
+        denial=None if named.account == ctx.account else _foreign_denial(ctx, action),
+    )
+
+
+def demand_on_alias(ctx: Context, name: str, action: str) -> Demand:
+    """Return the permission to do `action` with an alias: IAM's alone."""
+    return Demand(action=action, arn=arn("kms", ctx.region, ctx.account, name), account=ctx.account)
+
+
+def key_policy(ctx: Context, key: Key) -> Policy:
+    """Return a key's policy, compiled."""
+    scope = Scope(key.account, key.region)
+
+    def build() -> Policy:
+        stored = ctx.unit.get(KEYS, scope, key.key_id) or key
+        return compile_policy(parse(stored.policy, "resource"), arn=stored.arn)
+
+    return ctx.unit.derive(("kms-policy", scope, key.key_id), build)
+
+
+def condition_keys(
+    ctx: Context, named: Named, params: Mapping[str, Any], more: More | None
+) -> ConditionKeys:
+    """Return the condition keys that KMS gives a call on a key (kms: and tags)."""
+
+    def find(name: str) -> tuple[str, ...] | None:
+        if more is not None and (values := more(params, name)) is not None:
+            return values
+        return (
+            _of_key(ctx, named.key, name)
+            or _of_request(ctx, params, name)
+            or ((named.alias,) if named.alias and name == "kms:requestalias" else None)
+        )
+
+    return find
+
+
+def request_keys(ctx: Context, params: Mapping[str, Any]) -> ConditionKeys:
+    """Return the condition keys of a call that names no key."""
+    return lambda name: _of_request(ctx, params, name)
+
+
+def _of_key(ctx: Context, key: Key | None, name: str) -> tuple[str, ...] | None:
+    if key is None:
+        return None
+    if name in ("kms:keyspec", "kms:customermasterkeyspec"):
+        return (key.key_spec,)
+    if name in ("kms:keyusage", "kms:customermasterkeyusage"):
+        return (key.key_usage,)
+    if name == "kms:keyorigin":
+        return ("AWS_KMS",)
+    if name == "kms:multiregion":
+        return ("false",)
+    if name == "kms:resourcealiases":
+        scope = Scope(key.account, key.region)
+        return tuple(a.name for a in ctx.unit.find(ALIASES, scope, "key", key.key_id)) or None
+    if name.startswith("aws:resourcetag/"):
+        return _tag(key.tags, name.removeprefix("aws:resourcetag/"))
+    return None
+
+
+def _of_request(ctx: Context, params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    if name == "kms:calleraccount":
+        return (ctx.account,)
+    if name.startswith("kms:encryptioncontext:"):
+        context = params.get("EncryptionContext", {})
+        return _tag(context, name.removeprefix("kms:encryptioncontext:"))
+    if name == "kms:encryptioncontextkeys":
+        return tuple(params.get("EncryptionContext", ())) or None
+    if name.startswith("aws:requesttag/"):
+        return _tag(_tags(params), name.removeprefix("aws:requesttag/"))
+    if name == "aws:tagkeys":
+        return tuple(params.get("TagKeys", ())) or tuple(_tags(params)) or None
+    return _plain_member(params, name)
+
+
+_MEMBERS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "kms:bypasspolicylockoutsafetycheck": ("BypassPolicyLockoutSafetyCheck", "false"),
+        "kms:encryptionalgorithm": ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT"),
+        "kms:rotationperiodindays": ("RotationPeriodInDays", "365"),
+        "kms:schedulekeydeletionpendingwindowindays": ("PendingWindowInDays", "30"),
+    }
+)
+
+
+def _plain_member(params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    member = _MEMBERS.get(name)
+    if member is None:
+        return None
+    value = params.get(*member)
+    return (str(value).lower() if isinstance(value, bool) else str(value),)
+
+
+def _tags(params: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["TagKey"]: tag["TagValue"] for tag in params.get("Tags", ())}
+
+
+def _tag(tags: Mapping[str, str], wanted: str) -> tuple[str, ...] | None:
+    return tuple(value for name, value in tags.items() if name.lower() == wanted) or None
+
+
+def _touching(named: Named, demand: Demand) -> Touched:
+    return Touched(
+        demands=(demand,),
+        resources=(named.key,),
+        absent=named.absent,
+        audit=((named.arn, "AWS::KMS::Key"),),
+    )
+
+
+def _decrypting(
+    ctx: Context, named: Named, action: str, params: Mapping[str, Any], more: More | None = None
+) -> Demand:
+    demand = demand_on(ctx, named, action, params, more)
+    if named.key is None or named.account != ctx.account:
+        demand.denial = _UNKNOWN_CIPHERTEXT
+    return demand
+
+
+def _foreign_denial(ctx: Context, action: str) -> str:
+    return (
+        f"User: {ctx.caller.arn} is not authorized to perform: {action} on this resource because "
+        "the resource does not exist in this Region, no resource-based policies allow access, or "
+        "a resource-based policy explicitly denies access"
+    )
+
+
+def _split(ctx: Context, text: str) -> tuple[Scope, str]:
+    """Return the scope and the resource part (`key/...`, `alias/...` or an id) of a KeyId."""
+    if not text.startswith("arn:"):
+        return ctx.scope, text
+    fields = parse_arn(text)
+    if fields is None or fields.service != "kms" or not fields.account:
+        raise InvalidArnException(f"Invalid arn {text}")
+    if fields.region != ctx.region:
+        raise NotFoundException(f"Invalid arn {fields.region}")
+    return Scope(fields.account, fields.region), fields.resource
+
+
+def _find_alias(ctx: Context, scope: Scope, name: str) -> Named:
+    alias_arn = arn("kms", scope.region, scope.account, name)
+    alias = ctx.unit.get(ALIASES, scope, name)
+    if alias is None:
+        absent = NotFoundException(f"Alias {alias_arn} is not found.")
+        return Named(None, alias_arn, scope.account, name, absent)
+    return _find_id(ctx, scope, alias.key_id)._replace(alias=name)
+
+
+def _find_id(ctx: Context, scope: Scope, key_id: str) -> Named:
+    if not _KEY_ID.fullmatch(key_id):
+        raise NotFoundException(f"Invalid keyId '{key_id}'")
+    key_arn = arn("kms", scope.region, scope.account, f"key/{key_id}")
+    key = ctx.unit.get(KEYS, scope, key_id)
+    absent = None if key else NotFoundException(f"Key '{key_arn}' does not exist")
+    return Named(key, key_arn, scope.account, None, absent)

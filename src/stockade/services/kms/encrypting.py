@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encrypt, Decrypt, ReEncrypt, data keys and random bytes.
+
+The plaintext limit of 4,096 bytes and the other ranges are the model's and checked before (kms-8);
+a blob names its key and material itself, so Decrypt needs no KeyId (kms-9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from stockade.core.access import on_everything
+from stockade.core.context import Context
+from stockade.core.operation import Output
+from stockade.services.kms import envelope, materials
+from stockade.services.kms.access import key_named, key_of_ciphertext, keys_of_reencryption
+from stockade.services.kms.errors import (
+    DryRunOperationException,
+    IncorrectKeyException,
+    InvalidCiphertextException,
+    InvalidGrantTokenException,
+    ValidationException,
+)
+from stockade.services.kms.lifecycle import must_be_usable, must_encrypt_with
+from stockade.services.kms.resources import Key
+from stockade.services.kms.service import kms
+
+NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
+DATA_KEY_SIZES: Mapping[str, int] = MappingProxyType({"AES_256": 32, "AES_128": 16})
+
+
+@kms.operation(access=key_named("kms:Encrypt"), quick=True)
+def encrypt(
+    ctx: Context,
+    key: Key,
+    *,
+    key_id: str,
+    plaintext: bytes,
+    encryption_context: Mapping[str, str] = NO_CONTEXT,
+    encryption_algorithm: str = "SYMMETRIC_DEFAULT",
+    grant_tokens: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Output:
+    """Encrypt up to 4,096 bytes under a KMS key."""
+    del key_id
+    _ready(key, encryption_algorithm, grant_tokens, dry_run=dry_run)
+    return {
+        "CiphertextBlob": _seal(ctx, key, plaintext, encryption_context),
+        "KeyId": key.arn,
+        "EncryptionAlgorithm": encryption_algorithm,
+    }
+
+
+@kms.operation(access=key_of_ciphertext, quick=True)
+def decrypt(
+    ctx: Context,
+    key: Key,
+    *,
+    ciphertext_blob: bytes,
+    key_id: str | None = None,
+    encryption_context: Mapping[str, str] = NO_CONTEXT,
+    encryption_algorithm: str = "SYMMETRIC_DEFAULT",
+    grant_tokens: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Output:
+    """Decrypt what Encrypt, ReEncrypt or a data key operation gave."""
+    _ready(key, encryption_algorithm, grant_tokens, dry_run=False)
+    plaintext, material_id = _open(ctx, key, ciphertext_blob, encryption_context, named=key_id)
+    if dry_run:
+        raise DryRunOperationException
+    return {
+        "KeyId": key.arn,
+        "Plaintext": plaintext,
+        "EncryptionAlgorithm": encryption_algorithm,
+        "KeyMaterialId": material_id,
+    }
+
+
+@kms.operation(access=keys_of_reencryption, quick=True)
+def re_encrypt(
+    ctx: Context,
+    source: Key,
+    destination: Key,
+    *,
+    ciphertext_blob: bytes,
+    destination_key_id: str,
+    source_key_id: str | None = None,
+    source_encryption_context: Mapping[str, str] = NO_CONTEXT,
+    destination_encryption_context: Mapping[str, str] = NO_CONTEXT,
+    source_encryption_algorithm: str = "SYMMETRIC_DEFAULT",
+    destination_encryption_algorithm: str = "SYMMETRIC_DEFAULT",
+    grant_tokens: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Output:
+    """Decrypt under one key and encrypt under another; the plaintext stays inside."""
+    del destination_key_id
+    _ready(source, source_encryption_algorithm, grant_tokens, dry_run=False)
+    _ready(destination, destination_encryption_algorithm, (), dry_run=False)
+    plaintext, material_id = _open(
+        ctx, source, ciphertext_blob, source_encryption_context, named=source_key_id
+    )
+    if dry_run:
+        raise DryRunOperationException
+    return {
+        "CiphertextBlob": _seal(ctx, destination, plaintext, destination_encryption_context),
+        "SourceKeyId": source.arn,
+        "KeyId": destination.arn,
+        "SourceEncryptionAlgorithm": source_encryption_algorithm,
+        "DestinationEncryptionAlgorithm": destination_encryption_algorithm,
+        "SourceKeyMaterialId": material_id,
+        "DestinationKeyMaterialId": destination.material_id,
+    }
+
+
+@kms.operation(access=key_named("kms:GenerateDataKey"), quick=True)
+def generate_data_key(
+    ctx: Context,
+    key: Key,
+    *,
+    key_id: str,
+    encryption_context: Mapping[str, str] = NO_CONTEXT,
+    number_of_bytes: int | None = None,
+    key_spec: str | None = None,
+    grant_tokens: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Output:
+    """Return a new data key, in clear and encrypted under the KMS key (kms-36)."""
+    del key_id
+    return _data_key(
+        ctx, key, encryption_context, number_of_bytes, key_spec, grant_tokens, dry_run=dry_run
+    )
+
+
+@kms.operation(access=key_named("kms:GenerateDataKeyWithoutPlaintext"), quick=True)
+def generate_data_key_without_plaintext(
+    ctx: Context,
+    key: Key,
+    *,
+    key_id: str,
+    encryption_context: Mapping[str, str] = NO_CONTEXT,
+    number_of_bytes: int | None = None,
+    key_spec: str | None = None,
+    grant_tokens: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Output:
+    """Return a new data key, encrypted under the KMS key only."""
+    del key_id
+    data_key = _data_key(
+        ctx, key, encryption_context, number_of_bytes, key_spec, grant_tokens, dry_run=dry_run
+    )
+    return {name: value for name, value in data_key.items() if name != "Plaintext"}
+
+
+@kms.operation(access=on_everything("kms:GenerateRandom"), quick=True)
+def generate_random(ctx: Context, *, number_of_bytes: int | None = None) -> Output:
+    """Return 1 to 1,024 random bytes."""
+    if number_of_bytes is None:
+        raise ValidationException("NumberOfBytes is required.")
+    return {"Plaintext": ctx.random(number_of_bytes)}
+
+
+def _ready(key: Key, algorithm: str, grant_tokens: Sequence[str], *, dry_run: bool) -> None:
+    """Check the state, then usage and algorithm, in AWS's order; the last step of a DryRun."""
+    if grant_tokens:
+        raise InvalidGrantTokenException
+    must_be_usable(key)
+    must_encrypt_with(key, algorithm)
+    if dry_run:
+        raise DryRunOperationException
+
+
+def _seal(ctx: Context, key: Key, plaintext: bytes, context: Mapping[str, str]) -> bytes:
+    header = envelope.Header(key.account, key.key_id, key.material_id)
+    material = materials.current(ctx, key)
+    return envelope.seal(
+        material, header, plaintext, context, nonce=ctx.random(envelope.NONCE_SIZE)
+    )
+
+
+def _open(
+    ctx: Context, key: Key, blob: bytes, context: Mapping[str, str], *, named: str | None
+) -> tuple[bytes, str]:
+    """Return plaintext and KeyMaterialId of a blob that `key` has to have made."""
+    try:
+        header = envelope.read_header(blob)
+        if (header.account, header.key_id) != (key.account, key.key_id) and named is not None:
+            raise IncorrectKeyException
+        material = materials.opened(ctx, key, header.material_id)
+        if material is None:
+            raise InvalidCiphertextException
+        return envelope.open_blob(material, blob, context), header.material_id
+    except envelope.NotABlob:
+        raise InvalidCiphertextException from None
+
+
+def _data_key(
+    ctx: Context,
+    key: Key,
+    context: Mapping[str, str],
+    number_of_bytes: int | None,
+    key_spec: str | None,
+    grant_tokens: Sequence[str],
+    *,
+    dry_run: bool,
+) -> dict[str, Any]:
+    if (number_of_bytes is None) == (key_spec is None):
+        raise ValidationException("Please specify either number of bytes or key spec.")
+    _ready(key, "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
+    size = number_of_bytes if number_of_bytes is not None else DATA_KEY_SIZES[key_spec or ""]
+    plaintext = ctx.random(size)
+    return {
+        "CiphertextBlob": _seal(ctx, key, plaintext, context),
+        "Plaintext": plaintext,
+        "KeyId": key.arn,
+        "KeyMaterialId": key.material_id,
+    }

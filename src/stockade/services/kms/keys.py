@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys: made, described, listed, switched on and off, deleted after a waiting period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from stockade.core.access import Demand, Touched, on_everything
+from stockade.core.arn import arn
+from stockade.core.context import Context
+from stockade.core.operation import Output
+from stockade.services.kms import lifecycle, materials, policies, view
+from stockade.services.kms.access import key_named, request_keys
+from stockade.services.kms.errors import (
+    InvalidGrantTokenException,
+    UnsupportedOperationException,
+    ValidationException,
+)
+from stockade.services.kms.paging import listed
+from stockade.services.kms.resources import KEYS, Key, KeyState
+from stockade.services.kms.service import kms
+from stockade.services.kms.tags import merged
+from stockade.store.resources import Scope
+
+DEFAULT_WINDOW = 30
+WINDOWS = range(7, 31)
+
+
+def _creation(ctx: Context, params: Mapping[str, Any]) -> Touched:
+    """Resolve CreateKey: IAM's alone, plus kms:TagResource where it brings tags."""
+    keys = request_keys(ctx, params)
+    actions = ["kms:CreateKey"] + (["kms:TagResource"] if params.get("Tags") else [])
+    return Touched(
+        demands=tuple(Demand(action=each, account=ctx.account, keys=keys) for each in actions)
+    )
+
+
+@kms.operation(access=_creation, writes=True)
+def create_key(
+    ctx: Context,
+    *,
+    policy: str | None = None,
+    description: str = "",
+    key_usage: str = "ENCRYPT_DECRYPT",
+    customer_master_key_spec: str | None = None,
+    key_spec: str | None = None,
+    origin: str = "AWS_KMS",
+    bypass_policy_lockout_safety_check: bool = False,
+    tags: Sequence[Mapping[str, str]] = (),
+    multi_region: bool = False,
+) -> Output:
+    """Make a symmetric key in the caller's account and Region."""
+    _spec_is_served(key_spec, customer_master_key_spec, key_usage, origin, multi_region)
+    key_id = _new_key_id(ctx)
+    key_arn = arn("kms", ctx.region, ctx.account, f"key/{key_id}")
+    if policy is not None:
+        policies.check_policy(
+            ctx, policy, key_arn, bypass_lockout=bypass_policy_lockout_safety_check
+        )
+    key = Key(
+        key_id=key_id,
+        account=ctx.account,
+        region=ctx.region,
+        created=ctx.now,
+        description=description,
+        policy=policies.default_policy(ctx.account) if policy is None else policy,
+        tags=merged({}, tags),
+        material_id=materials.generate(ctx, ctx.scope, key_id).material_id,
+    )
+    ctx.unit.put(KEYS, ctx.scope, key)
+    return {"KeyMetadata": view.metadata(key)}
+
+
+@kms.operation(access=key_named("kms:DescribeKey"))
+def describe_key(
+    _ctx: Context, key: Key, *, key_id: str, grant_tokens: Sequence[str] = ()
+) -> Output:
+    """Return a key's metadata."""
+    del key_id
+    if grant_tokens:
+        raise InvalidGrantTokenException
+    return {"KeyMetadata": view.metadata(key)}
+
+
+@kms.operation(access=on_everything("kms:ListKeys"))
+def list_keys(ctx: Context, *, limit: int = 100, marker: str | None = None) -> Output:
+    """Return the keys of the account and Region in the order of their ids."""
+
+    def keys(after: str, count: int) -> list[Key]:
+        return ctx.unit.list(KEYS, ctx.scope, after=after, limit=count)
+
+    def show(key: Key) -> dict[str, str]:
+        return {"KeyId": key.key_id, "KeyArn": key.arn}
+
+    return listed("Keys", keys, lambda key: key.key_id, show, limit, marker)
+
+
+@kms.operation(access=key_named("kms:UpdateKeyDescription", alias_allowed=False), writes=True)
+def update_key_description(ctx: Context, key: Key, *, key_id: str, description: str) -> Output:
+    """Change a key's description."""
+    del key_id
+    lifecycle.must_not_be_pending_deletion(key)
+    return _store(ctx, replace(key, description=description))
+
+
+@kms.operation(access=key_named("kms:EnableKey", alias_allowed=False), writes=True)
+def enable_key(ctx: Context, key: Key, *, key_id: str) -> Output:
+    """Switch a key on."""
+    del key_id
+    return _switch(ctx, key, "Enabled")
+
+
+@kms.operation(access=key_named("kms:DisableKey", alias_allowed=False), writes=True)
+def disable_key(ctx: Context, key: Key, *, key_id: str) -> Output:
+    """Switch a key off: it does nothing cryptographic until it is switched on again (kms-4)."""
+    del key_id
+    return _switch(ctx, key, "Disabled")
+
+
+@kms.operation(access=key_named("kms:ScheduleKeyDeletion", alias_allowed=False), writes=True)
+def schedule_key_deletion(
+    ctx: Context, key: Key, *, key_id: str, pending_window_in_days: int = DEFAULT_WINDOW
+) -> Output:
+    """Start the waiting period of 7 to 30 days after which the material is wiped."""
+    del key_id
+    if pending_window_in_days not in WINDOWS:
+        raise ValidationException("PendingWindowInDays must be between 7 and 30 inclusive.")
+    lifecycle.must_not_be_pending_deletion(key)
+    end = ctx.now + timedelta(days=pending_window_in_days)
+    _store(ctx, replace(key, state="PendingDeletion", deletion_date=end))
+    return {
+        "KeyId": key.arn,
+        "DeletionDate": end,
+        "KeyState": "PendingDeletion",
+        "PendingWindowInDays": pending_window_in_days,
+    }
+
+
+@kms.operation(access=key_named("kms:CancelKeyDeletion", alias_allowed=False), writes=True)
+def cancel_key_deletion(ctx: Context, key: Key, *, key_id: str) -> Output:
+    """End the waiting period; the key is disabled then, as AWS leaves it."""
+    del key_id
+    lifecycle.must_be_pending_deletion(key)
+    _store(ctx, replace(key, state="Disabled", deletion_date=None))
+    return {"KeyId": key.arn}
+
+
+def _switch(ctx: Context, key: Key, state: KeyState) -> Output:
+    lifecycle.must_not_be_pending_deletion(key)
+    return _store(ctx, replace(key, state=state))
+
+
+def _store(ctx: Context, key: Key) -> Output:
+    ctx.unit.put(KEYS, Scope(key.account, key.region), key)
+    return {}
+
+
+def _new_key_id(ctx: Context) -> str:
+    text = ctx.random(16).hex()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+
+
+def _spec_is_served(
+    key_spec: str | None, old_spec: str | None, usage: str, origin: str, multi_region: bool
+) -> None:
+    """Refuse, naming it, what CreateKey cannot make yet."""
+    if key_spec is not None and old_spec is not None:
+        raise ValidationException(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+            "CustomerMasterKeySpec is deprecated."
+        )
+    spec = key_spec or old_spec or "SYMMETRIC_DEFAULT"
+    if spec == "SYMMETRIC_DEFAULT" and usage != "ENCRYPT_DECRYPT":
+        raise ValidationException(f"KeyUsage {usage} is not compatible with KeySpec {spec}")
+    for member, value, served in (
+        ("KeySpec", spec, "SYMMETRIC_DEFAULT"),
+        ("Origin", origin, "AWS_KMS"),
+        ("MultiRegion", multi_region, False),
+    ):
+        if value != served:
+            raise UnsupportedOperationException(
+                f"Stockade does not make keys with {member} {value} yet."
+            )

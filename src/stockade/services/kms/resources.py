@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What KMS stores: keys, their material, aliases.
+
+A key lives in its account and Region. Its material stands in rows of its own, one a rotation, found
+by the KeyMaterialId that every ciphertext carries; deleting a key deletes those rows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from stockade.core.arn import arn
+from stockade.store.resources import Collection
+from stockade.store.vault import Sealed
+
+KeyState = Literal["Enabled", "Disabled", "PendingDeletion"]
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """Automatic rotation that is switched on."""
+
+    period_days: int
+    next_date: datetime
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A KMS key without its material."""
+
+    key_id: str
+    account: str
+    region: str
+    created: datetime
+    description: str = ""
+    state: KeyState = "Enabled"
+    deletion_date: datetime | None = None
+    policy: str
+    """The key policy as it was put."""
+    tags: dict[str, str] = {}
+    key_spec: str = "SYMMETRIC_DEFAULT"
+    key_usage: str = "ENCRYPT_DECRYPT"
+    material_id: str
+    """The current KeyMaterialId: what Encrypt uses."""
+    rotation: Rotation | None = None
+
+    @property
+    def arn(self) -> str:
+        return arn("kms", self.region, self.account, f"key/{self.key_id}")
+
+    @property
+    def due(self) -> datetime | None:
+        """When the key next needs attention: the end of its waiting period, or a rotation."""
+        if self.state == "PendingDeletion":
+            return self.deletion_date
+        if self.state == "Enabled" and self.rotation is not None:
+            return self.rotation.next_date
+        return None
+
+
+class Material(msgspec.Struct, frozen=True, kw_only=True):
+    """One backing key: 32 bytes of AES-256 material, sealed."""
+
+    material_id: str
+    key_id: str
+    created: datetime
+    sealed: Sealed
+
+    @property
+    def place(self) -> str:
+        return material_place(self.material_id)
+
+
+def material_place(material_id: str) -> str:
+    """Return the place that the seal of a material is bound to."""
+    return f"kms/material/{material_id}/sealed"
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """A name that points at a key of the same account and Region."""
+
+    name: str
+    """With its prefix: `alias/...`."""
+    key_id: str
+    created: datetime
+    updated: datetime
+
+
+KEYS: Collection[Key] = Collection(
+    Key, service="kms", kind="key", id=lambda key: key.key_id, due=lambda key: key.due
+)
+MATERIALS: Collection[Material] = Collection(
+    Material,
+    service="kms",
+    kind="material",
+    id=lambda material: material.material_id,
+    indexes={"key": lambda material: material.key_id},
+)
+ALIASES: Collection[Alias] = Collection(
+    Alias,
+    service="kms",
+    kind="alias",
+    id=lambda alias: alias.name,
+    indexes={"key": lambda alias: alias.key_id},
+)

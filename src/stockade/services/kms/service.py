@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AWS Key Management Service.
+
+What AWS promises here, and the file that keeps it:
+
+* Material never leaves the module; a state decides what a key does  keys.py, lifecycle.py
+* Encrypt, Decrypt, ReEncrypt, data keys under a per-call derived key  encrypting.py, envelope.py
+* One policy a key, without which nobody gets in; the lock-out check   policies.py, access.py
+* Aliases point at keys and can be moved                               aliases.py
+* Tags                                                                 tags.py
+* Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
+* A key is found by id, ARN or alias; no existence oracle              access.py
+
+Reference: facts kms-1 to kms-39.
+"""
+
+from __future__ import annotations
+
+from stockade.core.operation import Service
+from stockade.protocol.catalogue import ServiceEntry
+
+kms = Service(
+    ServiceEntry(name="kms", signing_name="kms", target_prefix="TrentService"),
+    clock_skew_minutes=5,
+)

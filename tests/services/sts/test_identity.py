@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GetCallerIdentity and GetAccessKeyInfo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stockade.core.ids import system_random, unique_id
+from stockade.testing.transport import session
+from tests.services.iam.helpers import ACCOUNT, OTHER, deny, refused, user
+
+if TYPE_CHECKING:
+    import boto3
+
+    from stockade.app import Stockade
+
+
+def test_everybody_may_ask_who_they_are(stockade: Stockade, aws: boto3.Session) -> None:
+    alice = user(stockade, aws, "alice", deny("*")).client("sts").get_caller_identity()
+    assert alice["Account"] == ACCOUNT
+    assert alice["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/alice"
+    assert alice["UserId"].startswith("AIDA")
+
+
+def test_sts_answers_in_every_region(stockade: Stockade) -> None:
+    there = session(stockade, region="eu-central-1").client("sts")
+    assert there.get_caller_identity()["Account"] == ACCOUNT
+
+
+def test_a_key_id_tells_its_account(stockade: Stockade, aws: boto3.Session) -> None:
+    sts = aws.client("sts")
+    for prefix in ("AKIA", "ASIA"):
+        key = unique_id(prefix, OTHER, system_random)
+        assert sts.get_access_key_info(AccessKeyId=key)["Account"] == OTHER
+    told = refused(sts.get_access_key_info, AccessKeyId="not_a_key_of_ours_")
+    assert told[:2] == ("ValidationError", 400)
+
+
+def test_whose_a_key_is_needs_the_permission(stockade: Stockade, aws: boto3.Session) -> None:
+    alice = user(stockade, aws, "alice").client("sts")
+    key = unique_id("AKIA", OTHER, system_random)
+    assert refused(alice.get_access_key_info, AccessKeyId=key)[0] == "AccessDenied"

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The composition root: puts clock, store, seal, services and doors together, and it alone does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from stockade.beside import Beside
+from stockade.config import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_REGION,
+    Deployment,
+    Settings,
+    SettingsError,
+    read_deployment,
+    write_deployment,
+)
+from stockade.core.clock import Clock, SystemClock
+from stockade.core.errors import RequestTooLarge
+from stockade.core.ids import Random, system_random
+from stockade.core.operation import Service
+from stockade.core.ports import AuditLog, Credentials, Ports, Principals
+from stockade.gateway import Gateway
+from stockade.protocol.http import HttpRequest, HttpResponse
+from stockade.reconciler import Reconciler
+from stockade.services.cloudtrail import cloudtrail
+from stockade.services.iam import accounts, iam
+from stockade.services.iam.credentials import IamDirectory
+from stockade.services.kms import kms
+from stockade.services.sts import sts
+from stockade.services.sts.requires import Roles
+from stockade.store.entries import Attribute
+from stockade.store.journal import Journal, Moment
+from stockade.store.seal import RootKey, Seal, parse_seal
+from stockade.store.store import Store
+from stockade.store.vault import Vault
+
+AUDIT_RETENTION = timedelta(days=90)
+"""What LookupEvents reaches back to."""
+
+
+def services() -> dict[str, Service]:
+    """Return every service by its name: the one visible list."""
+    return {service.entry.name: service for service in (cloudtrail, iam, kms, sts)}
+
+
+class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
+    """The credentials of an account's root, handed out once."""
+
+    account: str
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return f"RootCredentials({self.account}, {self.access_key_id})"
+
+
+class Stockade:
+    """One deployment in this process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        seal: Seal,
+        *,
+        clock: Clock | None = None,
+        random: Random = system_random,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock: Clock = SystemClock(store.page) if clock is None else clock
+        self.vault = Vault(seal, random)
+        self.journal = Journal(settings.data, random)
+        dev = settings.mode == "dev"
+        directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
+        ports = Ports(
+            {Credentials: directory, Principals: directory, Roles: directory, AuditLog: self}
+        )
+        self.services = services()
+        self.gateway = Gateway(
+            services=self.services,
+            store=store,
+            journal=self.journal,
+            vault=self.vault,
+            clock=self.clock,
+            ports=ports,
+            random=random,
+            unknown_account=settings.account,
+        )
+        self.reconciler = Reconciler(
+            services=tuple(self.services.values()),
+            store=store,
+            journal=self.journal,
+            vault=self.vault,
+            clock=self.clock,
+            ports=ports,
+            random=random,
+        )
+        self._beside = Beside(self)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def in_memory(
+        cls,
+        *,
+        account: str = DEFAULT_ACCOUNT,
+        region: str = DEFAULT_REGION,
+        clock: Clock | None = None,
+    ) -> Stockade:
+        """Return a dev deployment that lives and ends with this object."""
+        settings = Settings(mode="dev", account=account, region=region)
+        store = Store.open("sqlite://")
+        return cls(settings, store, RootKey("memory", system_random(32)), clock=clock)
+
+    @classmethod
+    def open(cls, settings: Settings, passphrase: Callable[[], str]) -> Stockade:
+        """Open the deployment of a data directory that `create` made."""
+        if settings.data is None:
+            return cls.in_memory(account=settings.account, region=settings.region)
+        seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
+        store = Store.open(settings.store_url, directory=settings.data)
+        try:
+            app = cls(settings, store, seal)
+            with store.read() as unit:
+                app.vault.check(unit)
+        except BaseException:
+            store.close()
+            raise
+        return app
+
+    @property
+    def body_limit(self) -> int:
+        return self.settings.body_limit
+
+    def answer(self, http: HttpRequest, *, memory_only: bool = False) -> HttpResponse:
+        """Answer a request of AWS's wire (see `Gateway.answer`)."""
+        return self.gateway.answer(http, memory_only=memory_only)
+
+    def beside(self, http: HttpRequest) -> HttpResponse | None:
+        """Answer a request to the paths beside AWS's, or None where it is not one."""
+        return self._beside.answer(http)
+
+    def too_large(self, http: HttpRequest) -> HttpResponse:
+        """Answer a request whose body is over the limit."""
+        return self.gateway.refuse(http, RequestTooLarge(limit=self.body_limit))
+
+    def ping(self) -> None:
+        """Ask the store for something small; raise `StoreError` where it does not answer."""
+        with self.store.read() as unit:
+            unit.next_due()
+
+    def start(self) -> None:
+        """Start the thread that keeps a deployment in memory: `keep` for one process alone."""
+        self._thread = threading.Thread(target=self.keep, name="keeper", daemon=True)
+        self._thread.start()
+
+    def keep(self) -> None:
+        """Do what falls due and ship the journal, until `stop`."""
+        self.reconciler.run(self._stop, chores=(self._tend_journal,))
+
+    def stop(self) -> None:
+        """Have `keep` come to an end."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Stop the background thread and let go of files and connections."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join()
+        self.journal.close()
+        self.store.close()
+
+    def travel(self, to: datetime) -> None:
+        """Move the clock to a moment, doing everything due on the way (dev and tests)."""
+        self.reconciler.travel(to)
+
+    def ship_audit(self) -> None:
+        """Bring every acknowledged call into the table that LookupEvents reads."""
+        self.journal.ship(self.store)
+
+    def lookup_audit(
+        self,
+        account: str,
+        region: str,
+        *,
+        start: datetime,
+        end: datetime,
+        attribute: Attribute | None,
+        before: Moment | None,
+        limit: int,
+    ) -> tuple[list[bytes], Moment | None]:
+        """Return a page of records, newest first (see the port `AuditLog`)."""
+        self.ship_audit()
+        with self.store.read() as unit:
+            return self.journal.lookup(
+                unit,
+                account,
+                region,
+                start=start,
+                end=end,
+                attribute=attribute,
+                before=before,
+                limit=limit,
+            )
+
+    def find_record(self, request_id: str) -> bytes | None:
+        """Return the audit record of a call, or None where there is none."""
+        self.ship_audit()
+        with self.store.read() as unit:
+            records = self.journal.by_request_id(unit, request_id)
+        return records[0] if records else None
+
+    def reset(self) -> None:
+        """Forget everything but the seal (dev)."""
+        self.store.clear()
+        self.journal.forget(self.store)
+
+    def _tend_journal(self) -> None:
+        self.ship_audit()
+        with self.store.write() as unit:
+            self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
+
+
+def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:
+    """Make a deployment in an empty data directory: seal, store, account, root credentials.
+
+    Only what is not there yet is made, except that a directory with a `stockade.json` is refused.
+    """
+    data = settings.data
+    if data is None:
+        raise SettingsError("there is no data directory to make", "give one with --data DIR")
+    if read_deployment(data) is not None:
+        raise SettingsError(
+            f"{data} holds a Stockade already", f"start it: stockade serve --data {data}"
+        )
+    _make_directory(data)
+    seal = parse_seal(settings.seal_choice, data).create(system_random, passphrase)
+    store = Store.open(settings.store_url, directory=data)
+    try:
+        app = Stockade(settings, store, seal)
+        with store.write() as unit:
+            app.vault.adopt(unit)
+            key_id, secret = accounts.create_root(
+                unit, app.vault, settings.account, app.clock.now(), system_random
+            )
+    finally:
+        store.close()
+    write_deployment(
+        data,
+        Deployment(
+            store=settings.store,
+            seal=settings.seal,
+            account=settings.account,
+            region=settings.region,
+        ),
+    )
+    return RootCredentials(account=settings.account, access_key_id=key_id, secret_access_key=secret)
+
+
+def _make_directory(data: Path) -> None:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"the data directory {data} cannot be made: {error.strerror}",
+            "choose another with --data DIR, or give its owner the right to write",
+        ) from error

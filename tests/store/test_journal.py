@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from stockade.store import blocks, lines
+from stockade.store.bulk import insert_rows
 from stockade.store.entries import Attribute, parse
+from stockade.store.errors import StoreUnavailable
 from stockade.store.journal import Journal, Moment
 from stockade.store.segments import Segment
 from stockade.store.store import Store
@@ -79,11 +83,26 @@ def test_a_record_shares_the_fate_of_its_transaction(store: Store, journal: Jour
     assert journal.ship(store) == 0
 
 
-@pytest.mark.parametrize("bad", [b"", b"{}", b"[1]", b"not json", b'{"eventID":1}'])
-def test_what_is_no_record_is_refused_in_its_transaction(bad: bytes) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b"not json",
+        b'{"eventID":1}',
+        record(1, eventTime="noon"),
+        record(1, eventTime="2026-11-23T12:00:00"),
+        record(1).replace(b"alice", b"\xff"),
+    ],
+)
+def test_what_is_no_record_is_refused_at_once(bad: bytes) -> None:
     store, journal = Store.open("sqlite://"), Journal(None, os.urandom)
-    with store.write() as unit, pytest.raises(msgspec.MsgspecError):
+    with store.write() as unit, pytest.raises((msgspec.MsgspecError, ValueError)):
         journal.insert(unit, bad)
+    with pytest.raises((msgspec.MsgspecError, ValueError)):
+        journal.append(bad)
+    assert journal.ship(store) == 0
     store.close()
 
 
@@ -428,8 +447,9 @@ def test_a_torn_line_waits_for_its_owner_and_goes_with_him(shared: Store, tmp_pa
     assert ids(shared, journal) == ["event-2", "event-1"]
 
 
+@pytest.mark.parametrize("owner", ["dead", "alive"])
 def test_a_damaged_line_is_kept_aside_and_stops_nothing(
-    shared: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    shared: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, owner: str
 ) -> None:
     journal = Journal(tmp_path, os.urandom)
     journal.append(record(1))
@@ -437,9 +457,14 @@ def test_a_damaged_line_is_kept_aside_and_stops_nothing(
     bad = [b"\0\0\0{}", record(9, eventTime="noon"), b'{"a":"\xff"}', b""]
     with path.open("ab") as file:
         file.write(b"\n".join(bad) + b"\n" + record(2) + b"\n")
-    assert journal.ship(shared) == 1  # its owner lives: it might be a line in the making
+    assert journal.ship_batch(shared) == 1  # its owner lives: it might be a line in the making
+    assert not path.with_suffix(".damaged").exists()
+    if owner == "dead":
+        journal.close()
+    shipped = [journal.ship_batch(shared) for _ in bad]
+    assert sum(shipped) == 1
     journal.close()
-    assert journal.ship(shared) == 1
+    journal.ship(shared)
     assert ids(shared, journal) == ["event-2", "event-1"]
     assert segments(tmp_path) == []
     assert path.with_suffix(".damaged").read_bytes() == b"\n".join(bad) + b"\n"
@@ -459,6 +484,20 @@ def test_a_line_longer_than_a_batch_is_shipped(
     journal.close()
 
 
+def test_more_segments_than_a_process_may_open(
+    shared: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "OPEN_SEGMENTS", 3)
+    for number in range(10):
+        journal = Journal(tmp_path, os.urandom)
+        journal.append(record(number))
+        journal.close()
+    assert journal.ship_batch(shared) == 3
+    assert journal.ship(shared) == 7
+    assert len(ids(shared, journal)) == 10
+    assert segments(tmp_path) == []
+
+
 def test_many_processes_ship_each_line_once(shared_place: Place, tmp_path: Path) -> None:
     first, second = shared_place.open(), shared_place.open()
     journals = [Journal(tmp_path, os.urandom) for _ in range(2)]
@@ -468,3 +507,25 @@ def test_many_processes_ship_each_line_once(shared_place: Place, tmp_path: Path)
     assert len(ids(second, journals[0])) == 50
     for journal in journals:
         journal.close()
+
+
+def test_a_database_that_goes_away_while_rows_are_copied_is_said_to(
+    postgres_place: Place, tmp_path: Path
+) -> None:
+    store, other = postgres_place.open(), postgres_place.open()
+    rows = [(number, "cloudtrail", "{}") for number in range(10)]
+
+    def lose_the_connection() -> None:
+        with store.write() as unit:
+            pid = unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with other.read() as reader:
+                reader.connection.execute(text(f"SELECT pg_terminate_backend({pid})"))
+            insert_rows(unit.connection, blocks.records, rows)
+
+    with pytest.raises(StoreUnavailable, match="PostgreSQL: the server is shutting down"):
+        lose_the_connection()
+    with pytest.raises(psycopg.errors.UniqueViolation), store.write() as unit:
+        insert_rows(unit.connection, blocks.records, [*rows, *rows])
+    with store.write() as unit:
+        insert_rows(unit.connection, blocks.records, rows)
+        assert len(unit.connection.execute(blocks.records.select()).all()) == 10

@@ -7,6 +7,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from stockade.store.entries import parse
 from stockade.store.journal import Journal
 from stockade.store.store import Store
@@ -21,6 +23,7 @@ def found(store: Store, journal: Journal) -> Counter[int]:
     return Counter(int(parse(record).event_id.removeprefix("event-")) for record in records)
 
 
+@pytest.mark.slow
 def test_kill_while_appending(shared_place: Place, tmp_path: Path) -> None:
     acknowledged: list[int] = []
     for least in (1, 50, 400):
@@ -35,6 +38,7 @@ def test_kill_while_appending(shared_place: Place, tmp_path: Path) -> None:
     assert list((tmp_path / "journal").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_kill_writers_and_shippers_together(shared_place: Place, tmp_path: Path) -> None:
     acknowledged: list[int] = []
     for least in (20, 60):

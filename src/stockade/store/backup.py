@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-from sqlalchemy import Connection, LargeBinary, Table, delete, func, select
+from sqlalchemy import Connection, LargeBinary, Row, Table, delete, func, select
 
 from stockade import __version__
 from stockade.store import blocks, files, journal, lines, vault
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 """Called with the rows done and the rows there are."""
 
 FORMAT = 1
-_AT_ONCE = 1000
+_AT_ONCE = 200
 TABLES = (
     meta,
     resources,
@@ -132,6 +132,7 @@ class _Writer:
         self._header = header
         self._progress = progress
         self._digest = hashlib.sha256()
+        self._encode = msgspec.json.Encoder().encode
         self._done = 0
 
     def write(self, connection: Connection) -> None:
@@ -146,14 +147,14 @@ class _Writer:
                 self._rows(some)
         self._file.write(_trailer(self._digest.hexdigest()))
 
-    def _rows(self, rows: Any) -> None:
-        encode = msgspec.json.Encoder().encode
-        self._write(b"".join([encode(tuple(row)) + b"\n" for row in rows]))
+    def _rows(self, rows: Sequence[Row[Any]]) -> None:
+        for row in rows:
+            self._write(self._encode(tuple(row)) + b"\n")
         self._done += len(rows)
         self._progress(self._done, self._header.total)
 
     def _line(self, value: msgspec.Struct) -> None:
-        self._write(msgspec.json.encode(value) + b"\n")
+        self._write(self._encode(value) + b"\n")
 
     def _write(self, data: bytes) -> None:
         self._digest.update(data)
@@ -178,6 +179,7 @@ def verify(path: Path) -> Header:
 def restore(store: Store, path: Path, progress: Progress = quietly) -> Header:
     """Bring a backup into an empty store that nobody else has open, all of it or nothing."""
     header = verify(path)
+    _must_fit(path, header)
     with _open(path) as file, store.write() as unit:
         _must_be_empty(unit.connection)
         unit.connection.execute(delete(meta))
@@ -216,7 +218,7 @@ def _open(path: Path) -> BinaryIO:
 def _read_header(path: Path, line: bytes) -> Header:
     try:
         number = msgspec.json.decode(line, type=_Format).stockade_backup
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise BackupError(f"{path} is not a backup of Stockade") from None
     if number > FORMAT:
         raise BackupError(
@@ -224,15 +226,17 @@ def _read_header(path: Path, line: bytes) -> Header:
             "restore it with the version that wrote it, or a newer one",
         )
     try:
-        header = msgspec.json.decode(line, type=Header)
-    except msgspec.MsgspecError:
+        return msgspec.json.decode(line, type=Header)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise _damaged(path) from None
+
+
+def _must_fit(path: Path, header: Header) -> None:
     if header.schema != SCHEMA:
         raise BackupError(
             f"the backup {path} has tables of schema {header.schema}, not {SCHEMA}",
             f"restore it with Stockade {header.program}, then open that store with this one",
         )
-    return header
 
 
 def _must_be_empty(connection: Connection) -> None:

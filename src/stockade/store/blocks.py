@@ -36,6 +36,7 @@ from sqlalchemy import (
 from stockade.store import entries
 from stockade.store.bulk import insert_rows
 from stockade.store.entries import EVENT_ID, REQUEST_ID, profile_attributes
+from stockade.store.resources import Scope
 from stockade.store.tables import bytewise, metadata
 
 if TYPE_CHECKING:
@@ -121,14 +122,8 @@ class Moment(NamedTuple):
     position: int
 
 
-class Scope(NamedTuple):
-    """Whose records: both empty where an attribute is looked up everywhere."""
-
-    account: str
-    region: str
-
-
 EVERYWHERE = Scope("", "")
+"""Where a request id is looked up."""
 
 
 class _Block(NamedTuple):

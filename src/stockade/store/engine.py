@@ -54,6 +54,10 @@ class Database(ABC):
         """Begin to hear of the writes that the page does not tell of."""
 
     @abstractmethod
+    def tidy(self) -> None:
+        """Overwrite what was deleted, where the database keeps it for a while."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close every connection and the page."""
 

@@ -71,7 +71,10 @@ class Entry(msgspec.Struct, kw_only=True):
     @property
     def micros(self) -> int:
         """The event's time in microseconds since 1970."""
-        return to_micros(datetime.fromisoformat(self.event_time))
+        moment = datetime.fromisoformat(self.event_time)
+        if moment.tzinfo is None:
+            raise ValueError("the time of a record is in UTC")
+        return to_micros(moment)
 
     @property
     def profile(self) -> Profile:
@@ -110,3 +113,9 @@ def profile_attributes(profile: Profile) -> list[Attribute]:
 
 parse = msgspec.json.Decoder(Entry).decode
 """Returns the entry of a record, or raises msgspec.MsgspecError."""
+
+
+def check(record: bytes) -> None:
+    """Raise msgspec.MsgspecError or ValueError when this is no record that can be shipped."""
+    record.decode()
+    _ = parse(record).micros

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Column, Table, Text, bindparam, delete, func, insert, select
 
 from stockade.store import blocks, entries
-from stockade.store.blocks import ANY, EVERYWHERE, Batch, Moment, Query, Scope
+from stockade.store.blocks import ANY, EVERYWHERE, Batch, Moment, Query
 from stockade.store.lines import BATCH, Lines, SegmentLines
-from stockade.store.resources import to_micros
+from stockade.store.resources import Scope, to_micros
 from stockade.store.segments import JournalUnavailable
 from stockade.store.tables import bytewise, metadata
 
@@ -67,7 +67,7 @@ class Journal:
 
     def insert(self, unit: Unit, record: bytes) -> None:
         """Write the record of a change within the change's transaction."""
-        entries.parse(record)  # whatever is no record must fail here, not when it is shipped
+        entries.check(record)  # whatever is no record must fail here, not when it is shipped
         unit.connection.execute(_INSERT, {"kind": CLOUDTRAIL, "record": record.decode()})
 
     def ship(self, store: Store) -> int:
@@ -103,7 +103,8 @@ class Journal:
     ) -> tuple[list[bytes], Moment | None]:
         """Return a page of records, newest first, and where it ended if there is another one.
 
-        `start` and `end` belong to the answer. The next page is asked for with `before`.
+        `start` and `end` belong to the answer, which may be shorter than `limit` before its last
+        page. The next page is asked for with `before`.
         """
         query = Query(
             kind=CLOUDTRAIL,
@@ -135,6 +136,10 @@ class Journal:
         with store.write() as unit:
             for table in (blocks.records, blocks.postings, blocks.blocks):
                 unit.connection.execute(delete(table))
+
+    def check(self) -> None:
+        """Raise JournalUnavailable where `append` would at the moment, as far as can be known."""
+        self._lines.check()
 
     def close(self) -> None:
         """Sync what was appended, and leave it for others to ship."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import BigInteger, Column, Table, bindparam, delete, insert, select, update
 
+from stockade.store import entries
 from stockade.store.segments import Segment, SegmentWriter, shipping
 from stockade.store.tables import bytewise, metadata
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 BATCH = 4096
 BATCH_BYTES = 8 * 1024 * 1024
+OPEN_SEGMENTS = 64
 
 progress = Table(
     "journal_segments",
@@ -76,6 +78,7 @@ class Lines:
 
     def append(self, line: bytes) -> None:
         """Keep one line."""
+        entries.check(line)  # there is no file in which what is no record could be set aside
         self._waiting.append(line)
 
     @contextmanager
@@ -87,6 +90,9 @@ class Lines:
             for line in lines:
                 batch.add(line)
             yield Taken(self._waiting, len(lines))
+
+    def check(self) -> None:
+        """Find nothing wrong with memory."""
 
     def close(self) -> None:
         """Keep the lines: there is nothing to close."""
@@ -102,7 +108,7 @@ class SegmentLines(Lines):
         host = re.sub("[^A-Za-z0-9.]", "_", socket.gethostname())
         # The random part is for a later process that gets the same number.
         self._writer = SegmentWriter(directory, f"{host}-{os.getpid()}-{random(8).hex()}")
-        self._deleted: list[str] = []
+        self._memory = _Memory()
 
     def append(self, line: bytes) -> None:
         """Write one line to the segment, or raise JournalUnavailable."""
@@ -112,24 +118,38 @@ class SegmentLines(Lines):
     def taking(self, store: Store, batch: Batch) -> Iterator[Taken]:
         """Fill a batch with the next lines of the segments; the block ships it."""
         with shipping(self._directory) as paths, ExitStack() as stack:
-            taken = _TakenFromSegments(_progress(store), self._deleted)
+            taken = _TakenFromSegments(_progress(store), self._memory)
             for path in paths:
-                if len(batch) < BATCH and batch.size < BATCH_BYTES:
-                    taken.take(stack.enter_context(Segment(path)), batch)
+                if len(batch) < BATCH and batch.size < BATCH_BYTES and taken.may_open:
+                    taken.take(Segment(path), batch, stack)
             yield taken
+
+    def check(self) -> None:
+        """Raise JournalUnavailable where a line cannot be kept."""
+        self._writer.check()
 
     def close(self) -> None:
         """Sync and close this process's segment."""
         self._writer.close()
 
 
+class _Memory:
+    """What is remembered from one batch to the next."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+        """Segments that are gone, and whose progress can go too."""
+        self.doubtful: dict[str, tuple[int, bytes]] = {}
+        """The line of a living segment that could not be read: where it was, and what was read."""
+
+
 class _TakenFromSegments(Taken):
     """What a batch holds of segments."""
 
-    def __init__(self, known: dict[str, int], deleted: list[str]) -> None:
+    def __init__(self, known: dict[str, int], memory: _Memory) -> None:
         super().__init__([], 0)
         self._known = known
-        self._deleted = deleted
+        self._memory = memory
         self._reached: dict[str, int] = {}
         self._exhausted: list[Segment] = []
 
@@ -137,18 +157,47 @@ class _TakenFromSegments(Taken):
     def anything(self) -> bool:
         return bool(self._reached)
 
-    def take(self, segment: Segment, batch: Batch) -> None:
-        """Add a segment's next lines to the batch."""
-        name = segment.path.name
-        offset = start = self._known.get(name, 0)
+    @property
+    def may_open(self) -> bool:
+        """Whether another segment may be opened: those to be deleted stay open until then."""
+        return len(self._exhausted) < OPEN_SEGMENTS
+
+    def take(self, segment: Segment, batch: Batch, stack: ExitStack) -> None:
+        """Add a segment's next lines to the batch; an exhausted one stays open, and so locked."""
+        with ExitStack() as opened:
+            opened.enter_context(segment)
+            name = segment.path.name
+            start = self._known.get(name, 0)
+            end = self._add_lines(segment, start, batch)
+            if end > start:
+                self._reached[name] = end
+            if segment.abandoned and not segment.read(end, BATCH_BYTES):
+                self._exhausted.append(segment)
+                stack.push(opened.pop_all())
+
+    def _add_lines(self, segment: Segment, offset: int, batch: Batch) -> int:
+        """Add the lines from an offset on, and return where they end."""
         for line in segment.read(offset, BATCH_BYTES)[: BATCH - len(batch)]:
-            if not _add(segment, line, batch):
-                break
+            try:
+                batch.add(line)
+            except (msgspec.MsgspecError, ValueError):
+                if not self._is_damaged(segment, offset, line):
+                    break
+                segment.set_aside(line)
             offset += len(line) + 1
-        if offset > start:
-            self._reached[name] = offset
-        if segment.abandoned and not segment.read(offset, BATCH_BYTES):
-            self._exhausted.append(segment)
+        return offset
+
+    def _is_damaged(self, segment: Segment, offset: int, line: bytes) -> bool:
+        """Return whether a line will never be a record.
+
+        A reader may see halves of two lines while a living owner takes back the first; but not
+        twice the same.
+        """
+        seen, doubt = self._memory.doubtful, (offset, line)
+        if segment.abandoned or seen.pop(segment.path.name, None) == doubt:
+            return True
+        seen[segment.path.name] = doubt
+        return False
 
     def note(self, connection: Connection) -> None:
         for name, offset in self._reached.items():
@@ -156,26 +205,15 @@ class _TakenFromSegments(Taken):
                 connection.execute(_ADVANCE, {"of_name": name, "shipped": offset})
             else:
                 connection.execute(_START, {"name": name, "shipped": offset})
-        while self._deleted:
-            connection.execute(_FORGET, {"of_name": self._deleted.pop()})
+        while self._memory.deleted:
+            connection.execute(_FORGET, {"of_name": self._memory.deleted.pop()})
 
     def finish(self) -> None:
         for segment in self._exhausted:
             segment.remove()
-            self._deleted.append(segment.path.name)
+            self._memory.deleted.append(segment.path.name)
 
 
 def _progress(store: Store) -> dict[str, int]:
     with store.read() as unit:
         return {row.name: row.shipped for row in unit.connection.execute(_PROGRESS)}
-
-
-def _add(segment: Segment, line: bytes, batch: Batch) -> bool:
-    """Add a line to the batch; False when it has to wait, because it may not be whole yet."""
-    try:
-        batch.add(line)
-    except (msgspec.MsgspecError, ValueError):
-        if not segment.abandoned:
-            return False
-        segment.set_aside(line)
-    return True

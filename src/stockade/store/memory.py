@@ -87,6 +87,9 @@ class MemoryDatabase(Database):
     def watch(self, cache: Cache) -> None:
         """Do nothing: there is no other process."""
 
+    def tidy(self) -> None:
+        """Do nothing: memory keeps nothing that was deleted."""
+
     def close(self) -> None:
         self._engine.dispose()
         self.page.close()

@@ -31,6 +31,8 @@ log = logging.getLogger("stockade.store.segments")
 SUFFIX = ".jsonl"
 ROLL_AT = 32 * 1024 * 1024
 SYNC_EVERY = 0.05
+ROOM = 64 * 1024
+"""A disk with less room than this is full."""
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -68,8 +70,7 @@ class SegmentWriter:
         data = line + b"\n"
         length = len(data)
         with self._lock:
-            if self._syncer.failed:
-                raise JournalUnavailable("the disk failed to keep what the journal wrote before")
+            self._must_keep()
             if self._size + length > self._roll_at:
                 self._roll()
             try:
@@ -81,12 +82,26 @@ class SegmentWriter:
             self._size += length
         self._syncer.dirty()
 
+    def check(self) -> None:
+        """Raise JournalUnavailable where a line cannot be kept: the disk is broken or full."""
+        self._must_keep()
+        try:
+            disk = os.statvfs(self._directory)
+        except OSError as error:
+            raise JournalUnavailable(f"no journal segment can be made: {error.strerror}") from None
+        if disk.f_bavail * disk.f_frsize < ROOM:
+            raise JournalUnavailable("the disk is full: make room, nothing was changed")
+
     def close(self) -> None:
         """Sync and close; the lock on the segment goes with it."""
         with self._lock:
             self._retire()
             self._size = self._roll_at
         self._syncer.stop()
+
+    def _must_keep(self) -> None:
+        if self._syncer.failed:
+            raise JournalUnavailable("the disk failed to keep what the journal wrote before")
 
     def _roll(self) -> None:
         """Go on in a new segment."""

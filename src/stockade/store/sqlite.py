@@ -112,6 +112,14 @@ class SqliteDatabase(Database):
         with self.page.committing(epoch):
             connection.commit()
 
+    def tidy(self) -> None:
+        """Bring the write-ahead log into the file and empty it: deleted content may be in it."""
+        connection = self._engine.raw_connection()  # a checkpoint cannot be in a transaction
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
     def watch(self, cache: Cache) -> None:
         """Do nothing: all who write to the file share its page."""
 

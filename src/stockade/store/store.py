@@ -96,6 +96,10 @@ class Store:
         with self.write() as unit:
             unit.clear()
 
+    def tidy(self) -> None:
+        """Overwrite what was deleted, where the database keeps it for a while."""
+        self._database.tidy()
+
     def close(self) -> None:
         """Close the connections and the page."""
         self._database.close()

@@ -36,19 +36,19 @@ facts: $(STAMP)  ## Print which facts of the AWS behaviour reference hold
 	$(BIN)/python -m tests.facts
 
 check: $(STAMP)  ## Format, lint, types, import contracts, docs
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench tools
+	$(BIN)/ruff check src tests bench tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m stockade.cli.docs --check
+	$(BIN)/python tools/write_docs.py --check
 	$(BIN)/python -m towncrier build --draft --version check >/dev/null
 
 format: $(STAMP)  ## Format the code and mend what ruff can mend
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench tools
+	$(BIN)/ruff check --fix src tests bench tools
 
 docs: $(STAMP)  ## Write the generated pages anew
-	$(BIN)/python -m stockade.cli.docs
+	$(BIN)/python tools/write_docs.py
 
 fuzz: $(STAMP)  ## Run the random tests long
 	STOCKADE_POLICY_CASES=1000000 HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) -q tests/policy tests/protocol tests/store

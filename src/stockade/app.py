@@ -42,6 +42,8 @@ from stockade.store.vault import Vault
 
 AUDIT_RETENTION = timedelta(days=90)
 """What LookupEvents reaches back to."""
+TIDY_EVERY = timedelta(seconds=30)
+"""How long deleted key material may stay in a write-ahead log."""
 
 
 def services() -> dict[str, Service]:
@@ -104,6 +106,7 @@ class Stockade:
         )
         self._beside = Beside(self)
         self._stop = threading.Event()
+        self._tidy_at = self.clock.host()
         self._thread: threading.Thread | None = None
 
     @classmethod
@@ -152,7 +155,8 @@ class Stockade:
         return self.gateway.refuse(http, RequestTooLarge(limit=self.body_limit))
 
     def ping(self) -> None:
-        """Ask the store for something small; raise `StoreError` where it does not answer."""
+        """Raise StoreError or JournalUnavailable where calls would fail at the moment."""
+        self.journal.check()
         with self.store.read() as unit:
             unit.next_due()
 
@@ -163,7 +167,7 @@ class Stockade:
 
     def keep(self) -> None:
         """Do what falls due and ship the journal, until `stop`."""
-        self.reconciler.run(self._stop, chores=(self._tend_journal,))
+        self.reconciler.run(self._stop, chores=(self._tend_journal, self._tidy))
 
     def stop(self) -> None:
         """Have `keep` come to an end."""
@@ -180,6 +184,7 @@ class Stockade:
     def travel(self, to: datetime) -> None:
         """Move the clock to a moment, doing everything due on the way (dev and tests)."""
         self.reconciler.travel(to)
+        self.store.tidy()
 
     def ship_audit(self) -> None:
         """Bring every acknowledged call into the table that LookupEvents reads."""
@@ -227,6 +232,12 @@ class Stockade:
         with self.store.write() as unit:
             self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
 
+    def _tidy(self) -> None:
+        """Now and then, not every second: it has to wait for who reads."""
+        if self.clock.host() >= self._tidy_at:
+            self._tidy_at = self.clock.host() + TIDY_EVERY
+            self.store.tidy()
+
 
 def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:
     """Make a deployment in an empty data directory: seal, store, account, root credentials.
@@ -241,7 +252,10 @@ def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials
             f"{data} holds a Stockade already", f"start it: stockade serve --data {data}"
         )
     _make_directory(data)
-    seal = parse_seal(settings.seal_choice, data).create(system_random, passphrase)
+    choice = parse_seal(settings.seal_choice, data)
+    # A seal that is there already is from an `init` that did not come to its end.
+    made = choice.exists()
+    seal = choice.open(passphrase) if made else choice.create(system_random, passphrase)
     store = Store.open(settings.store_url, directory=data)
     try:
         app = Stockade(settings, store, seal)

@@ -20,6 +20,14 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 THREADS = 16
+THREADS_BESIDE = 4
+"""For the paths beside AWS's: probes are answered also while all calls wait for the store."""
+DROPPED = 16 * 1024 * 1024
+"""Bytes that are read of a body over the limit, so that its sender hears why it is refused."""
+
+
+class SenderGone(Exception):
+    """Raised when the connection ends before the request does: half a request asks for nothing."""
 
 
 class Answers(Protocol):
@@ -38,7 +46,8 @@ class Shell:
     def __init__(self, app: Answers, on_start: Callable[[], None] | None = None) -> None:
         self._app = app
         self._on_start = on_start
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stockade")
+        self._threads = ThreadPoolExecutor(THREADS, "stockade")
+        self._beside = ThreadPoolExecutor(THREADS_BESIDE, "beside")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -55,9 +64,14 @@ class Shell:
             client=scope["client"][0] if scope["client"] else "",
             secure=scope["scheme"] == "https",
         )
-        body = await self._body(receive)
+        try:
+            body = await self._body(http, receive)
+        except SenderGone:
+            return
         if body is None:
-            await self._send(send, self._app.too_large(http))
+            refusal = self._app.too_large(http)
+            refusal.headers = [*refusal.headers, (b"connection", b"close")]
+            await self._send(send, refusal)
             return
         http.body = body
         await self._send(send, await self._answer(http))
@@ -65,7 +79,7 @@ class Shell:
     async def _answer(self, http: HttpRequest) -> HttpResponse:
         loop = asyncio.get_running_loop()
         if http.raw_path.startswith((b"/_", b"/moto-api/")):
-            beside = await loop.run_in_executor(self._threads, self._app.beside, http)
+            beside = await loop.run_in_executor(self._beside, self._app.beside, http)
             if beside is not None:
                 return beside
         try:
@@ -73,21 +87,23 @@ class Shell:
         except NotInMemory:
             return await loop.run_in_executor(self._threads, self._app.answer, http)
 
-    async def _body(self, receive: Receive) -> bytes | None:
+    async def _body(self, http: HttpRequest, receive: Receive) -> bytes | None:
         """Return the body, or None when it is over the limit; the rest is read and dropped then."""
-        message = await receive()
-        if not message.get("more_body", False):
-            body: bytes = message.get("body", b"")
-            return body if len(body) <= self._app.body_limit else None
-        parts, size = [], 0
-        while True:
+        if int(http.header(b"content-length") or 0) > DROPPED:
+            return None
+        parts: list[bytes] = []
+        size = 0
+        while size <= DROPPED:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise SenderGone
             part = message.get("body", b"")
             size += len(part)
             if size <= self._app.body_limit:
                 parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts) if size <= self._app.body_limit else None
-            message = await receive()
+        return None
 
     async def _send(self, send: Send, response: HttpResponse) -> None:
         length = (b"content-length", b"%d" % len(response.body))
@@ -109,5 +125,6 @@ class Shell:
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self._threads.shutdown()
+                self._beside.shutdown()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -22,6 +22,7 @@ import msgspec
 from stockade import __version__
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.store.errors import StoreError
+from stockade.store.segments import JournalUnavailable
 
 if TYPE_CHECKING:
     from stockade.app import Stockade
@@ -60,12 +61,15 @@ class Beside:
     def answer(self, http: HttpRequest) -> HttpResponse | None:
         """Return the answer, or None for a path that is not one of these."""
         path = http.raw_path.decode("latin-1")
-        route = self._routes.get((http.method, path))
+        method = "GET" if http.method == "HEAD" else http.method
+        route = self._routes.get((method, path))
         if route is not None:
             try:
                 return route(self._app, http)
             except Refused as refused:
                 return _json({"error": refused.sentence}, refused.status)
+            except (StoreError, JournalUnavailable) as fault:
+                return _json({"error": str(fault)}, 503)
         if any(known == path for _, known in self._routes):
             return _json({"error": f"{path} does not take {http.method}"}, 405)
         if path.startswith(("/_stockade/", "/moto-api/")):
@@ -100,7 +104,7 @@ def _fault(app: Stockade) -> str | None:
     """Return why nothing can be served, or None where all is well."""
     try:
         app.ping()
-    except StoreError as fault:
+    except (StoreError, JournalUnavailable) as fault:
         return str(fault)
     return None
 

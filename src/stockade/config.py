@@ -91,7 +91,8 @@ def read_deployment(data: Path) -> Deployment | None:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
         raise SettingsError(
-            f"{path} is damaged: {error}", "restore it from a backup, or run `stockade init` anew"
+            f"{path} is damaged: {error}",
+            "it is JSON with store, seal, account, region: write it again as it was",
         ) from error
 
 

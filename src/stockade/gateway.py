@@ -140,7 +140,8 @@ class Gateway:
         except Exception as fault:
             self._journal.append(_refused(record, _as_error(fault), family))
             raise
-        self._journal.append(audit.succeed(record, None))
+        for line in self._audit.succeed(record, None):
+            self._journal.append(line)
         return output
 
     def _write(
@@ -150,7 +151,8 @@ class Gateway:
             output = self._run(replace(ctx, unit=unit), bound, params, record)
             response = bound.shapes.response
             elements = response(output) if response is not None else None
-            self._journal.insert(unit, audit.succeed(record, elements))
+            for line in self._audit.succeed(record, elements):
+                self._journal.insert(unit, line)
             return output
 
     def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:
@@ -161,7 +163,10 @@ class Gateway:
         authorization.require(ctx, touched)
         if touched.absent is not None:
             raise touched.absent
-        return bound.operation.handler(ctx, *touched.resources, **arguments)
+        output = bound.operation.handler(ctx, *touched.resources, **arguments)
+        if ctx.created:
+            audit.touch(record, (*touched.audit, *ctx.created))
+        return output
 
     def _operation(
         self, http: HttpRequest, wire: Wire, claim: Claim, *, memory_only: bool

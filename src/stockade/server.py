@@ -3,6 +3,7 @@
 
 The listener binds the socket and forks the workers before anything else is opened, so that a store,
 a thread or a connection never crosses a fork. A worker that dies is replaced; the socket stays.
+What a client may cost is bounded here too: the size of a request's head, and how long it may take.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -19,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import NoReturn
 
 import msgspec
 import uvicorn
@@ -30,8 +32,11 @@ log = logging.getLogger("stockade.server")
 BACKLOG = 2048
 HEAD_LIMIT = 65_536
 """Bytes of a request's line and headers."""
+REQUEST_SECONDS = 60.0
+"""How long a request may take to arrive."""
 RESTART_PAUSE = 0.2
 STOP_SECONDS = 15.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +54,9 @@ class Listen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NICENESS = 10
+OPEN_FILES = 65_536
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 
 Work = Callable[[socket.socket], None]
 """What a worker does with the socket until it is told to stop."""
@@ -79,21 +86,33 @@ def serve(listen: Listen, sock: socket.socket, work: Work, keep: Keep | None = N
     `keep` runs in a process of its own, at low priority: what it does (time, the journal) must not
     wait for the workers, and they not for it. Without it a single worker needs no second process.
     """
+    _allow_open_files()
     if keep is None and listen.workers == 1:
         work(sock)
         return
     tasks: list[Task] = [lambda: work(sock)] * listen.workers
     if keep is not None:
-        tasks.append(_at_low_priority(keep))
+        tasks.append(_beside(sock, keep))
     Herd(tasks).run()
 
 
-def _at_low_priority(keep: Keep) -> Task:
+def _beside(sock: socket.socket, keep: Keep) -> Task:
+    """Return the task that keeps: at low priority, and without a hand on the port."""
+
     def run() -> None:
+        sock.close()
         os.nice(NICENESS)
         keep()
 
     return run
+
+
+def _allow_open_files() -> None:
+    """Take as many open files as this host allows: a connection is one, and 1,024 are few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Herd:
@@ -106,7 +125,7 @@ class Herd:
 
     def run(self) -> None:
         """Start every task and return when all have stopped."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         for task in self._tasks:
             self._start(task)
@@ -114,28 +133,24 @@ class Herd:
             pid, status = os.wait()
             task = self._alive.pop(pid)
             if not self._stopping:
-                log.warning("worker %d ended (%d): a new one starts", pid, status)
+                code = os.waitstatus_to_exitcode(status)
+                log.warning("worker %d ended (%d): a new one starts", pid, code)
                 time.sleep(RESTART_PAUSE)
                 self._start(task)
 
     def _start(self, task: Task) -> None:
-        pid = os.fork()
-        if pid:
-            self._alive[pid] = task
-            if self._stopping:
-                os.kill(pid, signal.SIGTERM)
-            return
-        code = 1
+        """Fork; a signal that says stop comes before it or after it, never in between."""
+        listener = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
-            _die_with_parent()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
-            task()
-            code = 0
-        except BaseException:
-            log.exception("worker %d failed", os.getpid())
+            if self._stopping:
+                return
+            pid = os.fork()
+            if pid == 0:
+                _be_child(task, listener)
+            self._alive[pid] = task
         finally:
-            os._exit(code)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -151,71 +166,99 @@ class Herd:
             os.kill(pid, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
+def _be_child(task: Task, listener: int) -> NoReturn:
+    """Do a task in a new process, which ends with it."""
+    code = 1
+    try:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        _die_with(listener)
+        task()
+        code = 0
+    except BaseException:
+        log.exception("worker %d failed", os.getpid())
+    finally:
+        os._exit(code)
+
+
+def _die_with(listener: int) -> None:
     """Have the kernel end this process when the listener is killed, so that the port is free.
 
     Linux only; elsewhere a worker whose listener was killed goes on until it is told to stop.
     """
+    if _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) and os.getppid() != listener:
+        os.kill(os.getpid(), signal.SIGTERM)  # it was killed before we could ask
+
+
+def keep_memory_private() -> None:
+    """Have this process and its children leave no core dump, for their memory holds secrets.
+
+    On Linux other processes of the same user may not look into it either (ptrace, /proc/PID/mem).
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> bool:
+    """Set an attribute of this process; False where the system has no prctl."""
     try:
         prctl = ctypes.CDLL(None).prctl
     except (OSError, AttributeError):
-        return
-    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
-class OneWrite:
-    """A transport that sends the head of a response together with the body that follows at once.
-
-    uvicorn writes them apart, which costs a second system call, packet and wake-up for each of our
-    small answers. A head that stays alone is sent when the event loop comes round.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._head = b""
-
-    def write(self, data: bytes) -> None:
-        if self._head:
-            data, self._head = self._head + data, b""
-        elif data.startswith(b"HTTP/1.1 "):
-            self._head = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def close(self) -> None:
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+        return False
+    return bool(prctl(option, value, 0, 0, 0) == 0)
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, with a limit on the head of a request, which it lacks: 400 beyond it."""
+    """uvicorn's HTTP/1.1 with the bounds that it lacks.
+
+    A head that is too large, or one that asks for another protocol, is answered with 400; a
+    connection on which a request does not come to its end in time is closed.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(OneWrite(transport))  # type: ignore[arg-type]
+        super().connection_made(transport)
+        self._waiting_since: float | None = self.loop.time()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watcher.cancel()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         self._head = 0
+        self._waiting_since = self.loop.time()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        self._head += len(url)
+        self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head += len(name) + len(value)
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            # The parser would take the body for data of the other protocol, and drop it.
+            raise ValueError("there is no protocol but HTTP/1.1")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._waiting_since = None
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head += size
         if self._head > HEAD_LIMIT:
             raise ValueError("the head of the request is too large")
-        super().on_header(name, value)
+
+    def _watch(self) -> None:
+        """Look from time to time, which costs less than a timer for every request."""
+        since = self._waiting_since
+        if since is not None and self.loop.time() - since >= REQUEST_SECONDS:
+            self.transport.close()
+        self._watcher = self.loop.call_later(REQUEST_SECONDS / 4, self._watch)
 
 
 def run_uvicorn(app: object, sock: socket.socket, listen: Listen) -> None:

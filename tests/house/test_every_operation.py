@@ -150,6 +150,7 @@ def test_write_is_recorded_with_its_answer(stockade: Stockade, aws: boto3.Sessio
     assert shown["aWSAccountId"] == ACCOUNT
     assert shown["keyId"] == answer["KeyMetadata"]["KeyId"]
     assert record["userIdentity"]["type"] == "Root"
+    assert [each["ARN"] for each in record["resources"]] == [answer["KeyMetadata"]["Arn"]]
 
 
 def test_secrets_are_not_recorded(stockade: Stockade, aws: boto3.Session) -> None:

@@ -246,3 +246,33 @@ def test_tags_and_aliases_decide(
     denial(aliased.encrypt, KeyId=key, Plaintext=b"x")
     kms.untag_resource(KeyId=key, TagKeys=["team"])
     denial(tagged.encrypt, KeyId=key, Plaintext=b"x")
+
+
+def test_both_accounts_see_a_call_across_accounts(stockade: Stockade, kms: Any) -> None:
+    foreign_root = session(stockade, access_key_id=OTHER)
+    document = policy(
+        allow("kms:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+        allow("kms:Encrypt", Principal={"AWS": f"arn:aws:iam::{OTHER}:root"}),
+    )
+    key = kms.create_key(Policy=document)["KeyMetadata"]["Arn"]
+    foreign_root.client("kms").encrypt(KeyId=key, Plaintext=b"x")
+    wanted = [{"AttributeKey": "EventName", "AttributeValue": "Encrypt"}]
+    records = []
+    for account in (OTHER, ACCOUNT):
+        trail = session(stockade, access_key_id=account).client("cloudtrail")
+        (event,) = trail.lookup_events(LookupAttributes=wanted)["Events"]
+        records.append(json.loads(event["CloudTrailEvent"]))
+    callers, owners = records
+    assert callers["sharedEventID"] == owners["sharedEventID"]
+    assert callers["eventID"] != owners["eventID"]
+    assert callers["userIdentity"]["arn"] == f"arn:aws:iam::{OTHER}:root"
+    assert owners["userIdentity"] == {
+        "type": "AWSAccount",
+        "principalId": OTHER,
+        "accountId": OTHER,
+    }
+    assert (
+        callers["resources"]
+        == owners["resources"]
+        == [{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": key}]
+    )

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from stockade.core.context import Context, ServiceEvent
 from stockade.core.ids import RandomPool
@@ -49,6 +50,9 @@ class Record(msgspec.Struct, kw_only=True):
     management_event: bool = msgspec.field(default=True, name="managementEvent")
     recipient_account_id: str = msgspec.field(name="recipientAccountId")
     service_event_details: Any = msgspec.field(default=msgspec.UNSET, name="serviceEventDetails")
+    shared_event_id: str | msgspec.UnsetType = msgspec.field(
+        default=msgspec.UNSET, name="sharedEventID"
+    )
     event_category: str = msgspec.field(default="Management", name="eventCategory")
     tls_details: Any = msgspec.field(default=msgspec.UNSET, name="tlsDetails")
 
@@ -97,6 +101,31 @@ class Audit:
             record.tls_details = {"clientProvidedHostHeader": ctx.host}
         return record
 
+    def succeed(self, record: Record, response: Any) -> list[bytes]:
+        """Return the lines of a call that was done: the caller's, and one for each other owner.
+
+        What another account's resource was used for is in that account's trail too, with one
+        `sharedEventID` in both records and without who in the caller's account it was.
+        """
+        record.response_elements = response
+        owners = {each["accountId"] for each in record.resources or () if "accountId" in each}
+        owners.discard(record.recipient_account_id)
+        if owners:
+            record.shared_event_id = self._ids.uuid()
+        return [_encode(record), *(self._for_owner(record, owner) for owner in sorted(owners))]
+
+    def _for_owner(self, record: Record, owner: str) -> bytes:
+        account = record.recipient_account_id
+        identity = {"type": "AWSAccount", "principalId": account, "accountId": account}
+        return _encode(
+            replace(
+                record,
+                user_identity=caller_identity(identity),
+                event_id=self._ids.uuid(),
+                recipient_account_id=owner,
+            )
+        )
+
     def service_event(self, event: ServiceEvent, now: datetime, request_id: str) -> bytes:
         """Return the line of something that AWS did by itself."""
         record = Record(
@@ -134,12 +163,6 @@ def refuse(record: Record, error: AwsError, code: str) -> bytes:
     """Return the record of a refused call as one line of JSON."""
     record.error_code = code
     record.error_message = error.message
-    return _encode(record)
-
-
-def succeed(record: Record, response: Any) -> bytes:
-    """Return the record of a call that was done as one line of JSON."""
-    record.response_elements = response
     return _encode(record)
 
 

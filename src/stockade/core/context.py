@@ -45,6 +45,8 @@ class Context(msgspec.Struct, kw_only=True):
     user_agent: str = ""
     secure: bool = False
     host: str = ""
+    created: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    """(ARN, type) of what the operation made, for the record's `resources`."""
     service_events: list[ServiceEvent] = msgspec.field(default_factory=list)
     """What a reconciler did on AWS's behalf: recorded in the transaction that does it."""
 

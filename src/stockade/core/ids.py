@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
+from functools import lru_cache
 
 Random = Callable[[int], bytes]
 """Something that returns n random bytes: `os.urandom` in production, a seeded source in tests."""
@@ -65,6 +66,7 @@ def random_letters(count: int, random: Random) -> str:
     return "".join(_LETTERS[byte & 31] for byte in random(count))
 
 
+@lru_cache(maxsize=4096)
 def account_of(unique: str) -> str | None:
     """Return the 12-digit account that a unique id carries, or None if it carries none."""
     if len(unique) != 20 or any(letter not in _LETTERS for letter in unique[4:]):

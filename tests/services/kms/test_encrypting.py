@@ -188,12 +188,11 @@ def test_what_is_not_honoured_is_named(kms: Any, key_id: str) -> None:
 
 
 def test_ciphertext_has_to_be_given(kms: Any, key_id: str) -> None:
-    expected = (
-        "ValidationException",
+    text = (
         "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy "
-        "constraint: Member must not be null",
-        400,
+        "constraint: Member must not be null"
     )
+    expected = ("ValidationException", text, 400)
     assert refusal(kms.decrypt) == expected
     assert refusal(kms.re_encrypt, DestinationKeyId=key_id) == expected
 

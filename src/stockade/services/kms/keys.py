@@ -72,6 +72,7 @@ def create_key(
         material_id=materials.generate(ctx, ctx.scope, key_id).material_id,
     )
     ctx.unit.put(KEYS, ctx.scope, key)
+    ctx.created.append((key.arn, "AWS::KMS::Key"))
     return {"KeyMetadata": view.metadata(key)}
 
 

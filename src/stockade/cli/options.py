@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options and arguments that several commands take, with what is checked about them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from stockade import config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stockade.cli.client import Client
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+DIRECTORY = click.Path(file_okay=False, path_type=Path, resolve_path=True)
+FILE = click.Path(dir_okay=False, path_type=Path, resolve_path=True)
+_SQLITE = "sqlite:///"
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: what to type."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def data_option(*, required: bool = True, text: str = "The data directory.") -> Callable[[F], F]:
+    """Return the option that names a data directory."""
+    return click.option("--data", metavar="DIR", type=DIRECTORY, required=required, help=text)
+
+
+def endpoint_option(command: F) -> F:
+    """Add the option that says where the server is."""
+    return click.option(
+        "--endpoint",
+        metavar="URL",
+        callback=lambda _ctx, _param, value: (value or config.endpoint()).rstrip("/"),
+        help="Where the server is. [default: AWS_ENDPOINT_URL, or http://127.0.0.1:4566]",
+    )(command)
+
+
+def account_option(text: str) -> Callable[[F], F]:
+    """Return the option that names an AWS account."""
+    return click.option("--account", metavar="ID", callback=_account, help=text)
+
+
+def region_option(text: str) -> Callable[[F], F]:
+    """Return the option that names an AWS Region."""
+    return click.option("--region", metavar="NAME", callback=_region, help=text)
+
+
+def store_option(command: F) -> F:
+    """Add the option that names a store."""
+    return click.option(
+        "--store",
+        metavar="URL",
+        default="",
+        callback=_store,
+        help="Where things are kept: postgresql://USER@HOST/DATABASE or sqlite:///PATH. Leave a"
+        " password to PGPASSWORD or ~/.pgpass. [default: SQLite in DIR]",
+    )(command)
+
+
+def seal_option(command: F) -> F:
+    """Add the option that names a seal."""
+    return click.option(
+        "--seal",
+        metavar="SEAL",
+        default="",
+        callback=lambda _ctx, _param, value: absolute_seal(value),
+        help="What everything secret is sealed with: `file:PATH`, or `passphrase`, which is asked"
+        " for or taken from STOCKADE_PASSPHRASE. [default: a file in DIR]",
+    )(command)
+
+
+def credentials_option(text: str) -> Callable[[F], F]:
+    """Return the option that names a file of credentials."""
+    return click.option("--credentials-file", metavar="FILE", type=FILE, help=text)
+
+
+def client(endpoint: str) -> Client:
+    """Return a client of the server at an endpoint."""
+    from stockade.cli.client import Client
+
+    return Client(endpoint, config.ca_bundle())
+
+
+def absolute_seal(setting: str) -> str:
+    """Return a seal's setting so that it means the same from every working directory."""
+    kind, colon, path = setting.partition(":")
+    if kind == "file" and path:
+        return f"{kind}{colon}{Path(path).expanduser().absolute()}"
+    return setting
+
+
+def _store(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not value.startswith(_SQLITE):
+        return value
+    return _SQLITE + str(Path(value.removeprefix(_SQLITE)).absolute())
+
+
+def _account(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[0-9]{12}", value):
+        raise click.BadParameter("an account is twelve digits")
+    return value
+
+
+def _region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[a-z]{2,8}(-[a-z0-9]{1,16}){1,4}", value):
+        raise click.BadParameter("a Region is like us-east-1")
+    return value

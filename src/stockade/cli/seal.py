@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`stockade seal`: what everything secret in a store is encrypted under, and how to change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from stockade.cli.options import absolute_seal, data_option, examples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.group(epilog=examples("stockade seal rotate --data /var/lib/stockade --to passphrase"))
+def seal() -> None:
+    """Change what everything secret is sealed with."""
+
+
+@seal.command(
+    epilog=examples(
+        "stockade seal rotate --data /var/lib/stockade --to file:/etc/stockade/seal-2.key",
+        "stockade seal rotate --data /var/lib/stockade --to passphrase",
+    )
+)
+@data_option()
+@click.option(
+    "--to",
+    metavar="SEAL",
+    required=True,
+    callback=lambda _ctx, _param, value: absolute_seal(value),
+    help="The new seal: `file:PATH`, a file that is made, or `passphrase`, which is asked for or"
+    " taken from STOCKADE_NEW_PASSPHRASE.",
+)
+def rotate(data: Path, to: str) -> None:
+    """Seal a store anew, with a seal that is made for it.
+
+    The server must be stopped. Data is not encrypted again, only the keys that the seal protects,
+    so it takes a moment however much there is. If it is interrupted, run it again.
+    """
+    from stockade.cli import occupancy, passphrases
+    from stockade.cli.deployment import existing
+    from stockade.cli.rotation import rotate as rotate_seal
+
+    existing(data)
+    with occupancy.alone(data):
+        rotate_seal(data, to, passphrases.existing(), passphrases.next_one())
+    click.echo(f"{data} is sealed with {_named(to)} now: without it, what is secret is lost.")
+    click.echo("Keep the old seal as long as you keep backups made before: they need it.")
+    click.echo("Other hosts that share the store need the new seal before they start again.")
+
+
+def _named(seal: str) -> str:
+    return "the new passphrase" if seal == "passphrase" else seal.partition(":")[2]

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single steps of a request's way, in process, in microseconds, against the budgets."""
+
+from __future__ import annotations
+
+import json
+import timeit
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+from typing import TYPE_CHECKING
+
+from bench.workshop import CONTEXT, Workshop, user_policy, workshop
+from stockade.core import audit
+from stockade.core.context import Context
+from stockade.core.ids import RandomPool, system_random
+from stockade.core.ports import Ports
+from stockade.gateway import Bound
+from stockade.policy.compile import compile_policy
+from stockade.policy.decide import Layers, decide
+from stockade.policy.document import parse
+from stockade.policy.request import Principal, Query
+from stockade.protocol import sigv4
+from stockade.protocol.catalogue import Catalogue
+from stockade.services.iam.credentials import IamDirectory
+from stockade.store.errors import NotInMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from stockade.policy.compile import Policy
+    from stockade.protocol.http import HttpResponse
+
+REPEATS = 7
+ACCOUNT = "000000000000"
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: `make` prepares it and returns what is timed."""
+
+    name: str
+    make: Callable[[Workshop], Callable[[], object]]
+    at_most_us: float | None = None
+    """The budget."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a step takes, and may take."""
+
+    us: float
+    at_most_us: float | None
+
+
+def steps() -> list[Step]:
+    """Return every step, in the order of a request's way."""
+    return [
+        Step("SigV4 verify, signing key cached", _verify, 10),
+        Step("Encrypt's body read and validated", _read),
+        Step("decision, user policy and key policy", _decide, 20),
+        Step("decision, ten policies of ten statements and a boundary", _decide_much, 100),
+        Step("audit record built and appended to the journal on disk", _record, 20),
+        *(
+            Step(f"gateway, a whole {name}", _gateway(name))
+            for name in ("Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey")
+        ),
+    ]
+
+
+def micro() -> dict[str, Timed]:
+    """Return what each step takes, by its name."""
+    with workshop() as shop:
+        return {
+            step.name: Timed(_microseconds(step.make(shop)), step.at_most_us) for step in steps()
+        }
+
+
+def _microseconds(action: Callable[[], object]) -> float:
+    timer = timeit.Timer(action)
+    number, _ = timer.autorange()
+    return median(timer.repeat(REPEATS, number)) / number * 1e6
+
+
+def _verify(shop: Workshop) -> Callable[[], object]:
+    http = shop.requests["Encrypt"]
+    claim, now = sigv4.parse(http), shop.app.clock.host()
+    key = sigv4.signing_key(shop.secret_access_key, claim.date, claim.region, claim.service)
+
+    def verify() -> None:
+        signed = sigv4.parse(http)
+        sigv4.check_scope(signed, ("kms",))
+        sigv4.check_time(signed, now, FIVE_MINUTES)
+        sigv4.check_signature(http, signed, key)
+
+    return verify
+
+
+def _read(shop: Workshop) -> Callable[[], object]:
+    http = shop.requests["Encrypt"]
+    catalogue = Catalogue([service.entry for service in shop.app.services.values()])
+    wire = catalogue.wire(http)
+    operation = catalogue.operation(http, wire, "kms")
+    return lambda: wire.read(http, operation)
+
+
+def _decide(shop: Workshop) -> Callable[[], object]:
+    own = _compiled(user_policy(shop.key_arn))
+    return _decision(shop.key_arn, Layers((own,), _key_policy(), ACCOUNT, resource_must_allow=True))
+
+
+def _decide_much(shop: Workshop) -> Callable[[], object]:
+    others = tuple(_compiled(_unrelated(number)) for number in range(9))
+    own, boundary = _compiled(user_policy(shop.key_arn)), _compiled(user_policy("*"))
+    layers = Layers((*others, own), _key_policy(), ACCOUNT, True, boundary)
+    return _decision(shop.key_arn, layers)
+
+
+def _decision(key_arn: str, layers: Layers) -> Callable[[], object]:
+    caller = Principal("user", f"arn:aws:iam::{ACCOUNT}:user/bench", ACCOUNT)
+    values = {f"kms:encryptioncontext:{name}": (value,) for name, value in CONTEXT.items()}
+    values["aws:sourceip"] = ("127.0.0.1",)
+    query = Query(caller, "kms:Encrypt", key_arn, values.get)
+    assert decide(query, layers).allowed
+    return lambda: decide(query, layers)
+
+
+def _compiled(policy: dict[str, Any]) -> Policy:
+    return compile_policy(parse(json.dumps(policy), "identity"))
+
+
+def _key_policy() -> Policy:
+    """Return the default key policy, which delegates to the account."""
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    statement = {"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return compile_policy(parse(json.dumps(document), "resource"))
+
+
+def _unrelated(number: int) -> dict[str, Any]:
+    """Return a policy of ten statements that speak of KMS under conditions, but not of our key."""
+    other = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/other-{number}"
+    inside = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    tenant = {"StringEquals": {"kms:EncryptionContext:tenant": f"t{number}"}}
+    statements = [
+        {"Effect": "Allow", "Action": "kms:*", "Resource": f"{other}-{each}", "Condition": inside}
+        for each in range(9)
+    ]
+    deny = {"Effect": "Deny", "Action": "kms:*", "Resource": "*", "Condition": tenant}
+    return {"Version": "2012-10-17", "Statement": [*statements, deny]}
+
+
+def _record(shop: Workshop) -> Callable[[], object]:
+    app, http = shop.app, shop.requests["Encrypt"]
+    catalogue = Catalogue([service.entry for service in app.services.values()])
+    named = catalogue.operation(http, catalogue.wire(http), "kms")
+    bound = Bound(app.services["kms"], app.services["kms"].operations["encrypt"], named)
+    params = catalogue.wire(http).read(http, named)
+    opener, touched = audit.Audit(RandomPool()), ((shop.key_arn, "AWS::KMS::Key"),)
+    with app.store.read() as unit:
+        ctx = _context(shop, unit)
+
+    def record() -> None:
+        entry = opener.open(ctx, bound.event_source, bound.name, read_only=True)
+        entry.request_parameters = bound.shapes.request(params)
+        audit.touch(entry, touched)
+        for line in opener.succeed(entry, None):
+            app.journal.append(line)
+
+    return record
+
+
+def _context(shop: Workshop, unit: Any) -> Context:
+    """Return the context of the user's call, as the gateway makes it."""
+    app, now = shop.app, shop.app.clock.now()
+    directory = IamDirectory(app.vault, known_account=None)
+    return Context(
+        now=now,
+        request_id=RandomPool().uuid(),
+        region="us-east-1",
+        caller=directory.find_credential(unit, shop.access_key_id, None, now).caller,
+        unit=unit,
+        random=system_random,
+        vault=app.vault,
+        ports=Ports({}),
+        source_ip="127.0.0.1",
+        user_agent="Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11.7",
+        secure=False,
+        host="127.0.0.1:4566",
+    )
+
+
+def _gateway(name: str) -> Callable[[Workshop], Callable[[], object]]:
+    """Return the step of a whole call, from the request's bytes to the answer's."""
+
+    def make(shop: Workshop) -> Callable[[], object]:
+        app, http = shop.app, shop.requests[name]
+        answer = app.answer(http)
+        assert answer.status == 200, answer.body
+
+        def call() -> HttpResponse:
+            try:
+                return app.answer(http, memory_only=True)
+            except NotInMemory:
+                return app.answer(http)
+
+        return call
+
+    return make

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from stockade.http11 import TRIED
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.store.errors import NotInMemory
 
@@ -28,6 +29,10 @@ DROPPED = 16 * 1024 * 1024
 
 class SenderGone(Exception):
     """Raised when the connection ends before the request does: half a request asks for nothing."""
+
+
+BESIDE = (b"/_", b"/moto-api/")
+"""How the paths beside AWS's begin."""
 
 
 class Answers(Protocol):
@@ -74,18 +79,25 @@ class Shell:
             await self._send(send, refusal)
             return
         http.body = body
-        await self._send(send, await self._answer(http))
+        answered = None if scope.get(TRIED) else self.quick(http)
+        await self._send(send, answered or await self._answer(http))
 
-    async def _answer(self, http: HttpRequest) -> HttpResponse:
-        loop = asyncio.get_running_loop()
-        if http.raw_path.startswith((b"/_", b"/moto-api/")):
-            beside = await loop.run_in_executor(self._beside, self._app.beside, http)
-            if beside is not None:
-                return beside
+    def quick(self, http: HttpRequest) -> HttpResponse | None:
+        """Return the answer if memory has it, None where something has to be waited for."""
+        if http.raw_path.startswith(BESIDE):
+            return None
         try:
             return self._app.answer(http, memory_only=True)
         except NotInMemory:
-            return await loop.run_in_executor(self._threads, self._app.answer, http)
+            return None
+
+    async def _answer(self, http: HttpRequest) -> HttpResponse:
+        loop = asyncio.get_running_loop()
+        if http.raw_path.startswith(BESIDE):
+            beside = await loop.run_in_executor(self._beside, self._app.beside, http)
+            if beside is not None:
+                return beside
+        return await loop.run_in_executor(self._threads, self._app.answer, http)
 
     async def _body(self, http: HttpRequest, receive: Receive) -> bytes | None:
         """Return the body, or None when it is over the limit; the rest is read and dropped then."""

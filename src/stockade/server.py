@@ -8,7 +8,6 @@ What a client may cost is bounded here too: the size of a request's head, and ho
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import logging
 import os
@@ -25,15 +24,12 @@ from typing import NoReturn
 
 import msgspec
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from stockade.http11 import KEEP_ALIVE_SECONDS, HttpProtocol
 
 log = logging.getLogger("stockade.server")
 
 BACKLOG = 2048
-HEAD_LIMIT = 65_536
-"""Bytes of a request's line and headers."""
-REQUEST_SECONDS = 60.0
-"""How long a request may take to arrive."""
 RESTART_PAUSE = 0.2
 STOP_SECONDS = 15.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -209,64 +205,12 @@ def _prctl(option: int, value: int) -> bool:
     return bool(prctl(option, value, 0, 0, 0) == 0)
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with the bounds that it lacks.
-
-    A head that is too large, or one that asks for another protocol, is answered with 400; a
-    connection on which a request does not come to its end in time is closed.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._waiting_since: float | None = self.loop.time()
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._watcher.cancel()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        self._head = 0
-        self._waiting_since = self.loop.time()
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        if self.parser.should_upgrade():
-            # The parser would take the body for data of the other protocol, and drop it.
-            raise ValueError("there is no protocol but HTTP/1.1")
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._waiting_since = None
-        super().on_message_complete()
-
-    def _count(self, size: int) -> None:
-        self._head += size
-        if self._head > HEAD_LIMIT:
-            raise ValueError("the head of the request is too large")
-
-    def _watch(self) -> None:
-        """Look from time to time, which costs less than a timer for every request."""
-        since = self._waiting_since
-        if since is not None and self.loop.time() - since >= REQUEST_SECONDS:
-            self.transport.close()
-        self._watcher = self.loop.call_later(REQUEST_SECONDS / 4, self._watch)
-
-
 def run_uvicorn(app: object, sock: socket.socket, listen: Listen) -> None:
     """Answer on the socket until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="uvloop",
-        http=BoundedProtocol,
+        http=HttpProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",
@@ -275,7 +219,7 @@ def run_uvicorn(app: object, sock: socket.socket, listen: Listen) -> None:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=75,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=10,
         ssl_certfile=listen.tls_cert,
         ssl_keyfile=listen.tls_key,

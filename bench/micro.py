@@ -166,7 +166,7 @@ def _record(shop: Workshop) -> Callable[[], object]:
         entry = opener.open(ctx, bound.event_source, bound.name, read_only=True)
         entry.request_parameters = bound.shapes.request(params)
         audit.touch(entry, touched)
-        for line in opener.succeed(entry, None):
+        for line in opener.succeed(entry, None, ctx.now):
             app.journal.append(line)
 
     return record
@@ -183,6 +183,7 @@ def _context(shop: Workshop, unit: Any) -> Context:
         caller=directory.find_credential(unit, shop.access_key_id, None, now).caller,
         unit=unit,
         random=system_random,
+        nonce=lambda: bytes(28),
         vault=app.vault,
         ports=Ports({}),
         source_ip="127.0.0.1",

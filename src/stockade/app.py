@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,8 @@ from stockade.store.vault import Vault
 
 AUDIT_RETENTION = timedelta(days=90)
 """What LookupEvents reaches back to."""
+BUSY_FACTOR, BUSY_SLACK_SECONDS = 1.5, 0.02
+"""When shipping a batch of the journal shows that the host is busy: wall against CPU seconds."""
 TIDY_EVERY = timedelta(seconds=30)
 """How long deleted key material may stay in a write-ahead log."""
 
@@ -228,15 +231,24 @@ class Stockade:
         self.journal.forget(self.store)
 
     def _tend_journal(self) -> None:
-        self.ship_audit()
+        """Ship the journal while the host has time to spare; lookups ship what they need.
+
+        A batch that took far longer than it computed shared the processors with who answers.
+        """
+        idle = True
+        while idle and not self._stop.is_set():
+            wall, computed = time.monotonic(), time.thread_time()
+            if not self.journal.ship_batch(self.store):
+                break
+            wall, computed = time.monotonic() - wall, time.thread_time() - computed
+            idle = wall < BUSY_FACTOR * computed + BUSY_SLACK_SECONDS
         with self.store.write() as unit:
             self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
 
     def _tidy(self) -> None:
-        """Now and then, not every second: it has to wait for who reads."""
-        if self.clock.host() >= self._tidy_at:
+        """Now and then, not every second; soon again where somebody was in the way."""
+        if self.clock.host() >= self._tidy_at and self.store.tidy():
             self._tidy_at = self.clock.host() + TIDY_EVERY
-            self.store.tidy()
 
 
 def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from stockade.core import audit, authorization
 from stockade.core.audit import Audit, Record, Shapes
 from stockade.core.clock import Clock
-from stockade.core.context import Context
+from stockade.core.context import NONCE_SIZE, Context
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller, Credential
 from stockade.core.ids import Random, RandomPool
@@ -84,6 +84,7 @@ class Gateway:
         self._credentials = ports.find(Credentials)
         self._random = random
         self._ids = RandomPool(random)
+        self._nonces = RandomPool(random, NONCE_SIZE)
         self._audit = Audit(self._ids)
         self._unknown_account = unknown_account
         self._bound: dict[tuple[str, str], Bound] = {}
@@ -140,18 +141,19 @@ class Gateway:
         except Exception as fault:
             self._journal.append(_refused(record, _as_error(fault), family))
             raise
-        for line in self._audit.succeed(record, None):
+        for line in self._audit.succeed(record, None, ctx.now):
             self._journal.append(line)
         return output
 
     def _write(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
     ) -> Output:
+        ctx.unit.rest()
         with self._store.write() as unit:
             output = self._run(replace(ctx, unit=unit), bound, params, record)
             response = bound.shapes.response
             elements = response(output) if response is not None else None
-            for line in self._audit.succeed(record, elements):
+            for line in self._audit.succeed(record, elements, ctx.now):
                 self._journal.insert(unit, line)
             return output
 
@@ -200,6 +202,7 @@ class Gateway:
             caller=_NOBODY,
             unit=unit,
             random=self._random,
+            nonce=self._nonces.piece,
             vault=self._vault,
             ports=self._ports,
             source_ip=http.client,

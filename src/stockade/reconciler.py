@@ -16,7 +16,7 @@ from typing import Any
 
 from stockade.core.audit import Audit
 from stockade.core.clock import Clock
-from stockade.core.context import Context
+from stockade.core.context import NONCE_SIZE, Context
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import Reconcile, Service
@@ -57,6 +57,7 @@ class Reconciler:
         self._ports = ports
         self._random = random
         self._ids = RandomPool(random)
+        self._nonces = RandomPool(random, NONCE_SIZE)
         self._audit = Audit(self._ids)
         self._actions: dict[str, Reconcile] = {
             collection.name: action
@@ -107,6 +108,8 @@ class Reconciler:
     def _try(self, chore: Callable[[], None]) -> None:
         try:
             chore()
+        except StoreError as fault:
+            log.warning("what is to be kept in order has to wait: %s", fault)
         except Exception:
             log.exception("a chore failed")
 
@@ -146,6 +149,7 @@ class Reconciler:
             caller=Caller.nobody(),
             unit=unit,
             random=self._random,
+            nonce=self._nonces.piece,
             vault=self._vault,
             ports=self._ports,
         )

@@ -81,19 +81,24 @@ class Audit:
 
     def __init__(self, ids: RandomPool) -> None:
         self._ids = ids
+        self._second = (-1, "")
 
     def open(self, ctx: Context, event_source: str, event_name: str, *, read_only: bool) -> Record:
-        """Return the record of a call that is about to be decided."""
+        """Return the record of a call that is about to be decided.
+
+        Its time has whole seconds, as AWS's; its id sorts by milliseconds (a version 7 UUID), so
+        that the trail keeps the order of the calls of one second.
+        """
         record = Record(
             user_identity=ctx.caller.audit_identity,
-            event_time=event_time(ctx.now),
+            event_time=self._event_time(ctx.now),
             event_source=event_source,
             event_name=event_name,
             aws_region=ctx.region,
             source_ip_address=ctx.source_ip,
             user_agent=ctx.user_agent,
             request_id=ctx.request_id,
-            event_id=self._ids.uuid(),
+            event_id=self._ids.uuid_at(ctx.now),
             read_only=read_only,
             recipient_account_id=ctx.account,
         )
@@ -101,7 +106,15 @@ class Audit:
             record.tls_details = {"clientProvidedHostHeader": ctx.host}
         return record
 
-    def succeed(self, record: Record, response: Any) -> list[bytes]:
+    def _event_time(self, now: datetime) -> str:
+        """Return `event_time`, remembered for the calls of the same second."""
+        second = int(now.timestamp())
+        known = self._second
+        if known[0] != second:
+            known = self._second = (second, event_time(now))
+        return known[1]
+
+    def succeed(self, record: Record, response: Any, now: datetime) -> list[bytes]:
         """Return the lines of a call that was done: the caller's, and one for each other owner.
 
         What another account's resource was used for is in that account's trail too, with one
@@ -112,16 +125,16 @@ class Audit:
         owners.discard(record.recipient_account_id)
         if owners:
             record.shared_event_id = self._ids.uuid()
-        return [_encode(record), *(self._for_owner(record, owner) for owner in sorted(owners))]
+        return [_encode(record), *(self._for_owner(record, owner, now) for owner in sorted(owners))]
 
-    def _for_owner(self, record: Record, owner: str) -> bytes:
+    def _for_owner(self, record: Record, owner: str, now: datetime) -> bytes:
         account = record.recipient_account_id
         identity = {"type": "AWSAccount", "principalId": account, "accountId": account}
         return _encode(
             replace(
                 record,
                 user_identity=caller_identity(identity),
-                event_id=self._ids.uuid(),
+                event_id=self._ids.uuid_at(now),
                 recipient_account_id=owner,
             )
         )
@@ -137,7 +150,7 @@ class Audit:
             source_ip_address="AWS Internal",
             user_agent="AWS Internal",
             request_id=request_id,
-            event_id=self._ids.uuid(),
+            event_id=self._ids.uuid_at(now),
             event_type="AwsServiceEvent",
             read_only=False,
             recipient_account_id=event.account,

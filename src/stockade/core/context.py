@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ from stockade.store.unit import Unit
 from stockade.store.vault import Sealed, Vault
 
 P = TypeVar("P")
+
+NONCE_SIZE = 28
+"""16 bytes for a key derivation, 12 for AES-GCM."""
 
 
 class ServiceEvent(msgspec.Struct, frozen=True):
@@ -39,6 +43,9 @@ class Context(msgspec.Struct, kw_only=True):
     caller: Caller
     unit: Unit
     random: Random
+    """For secrets; see `nonce` for what is none."""
+    nonce: Callable[[], bytes]
+    """28 random bytes that are handed out once."""
     vault: Vault
     ports: Ports
     source_ip: str = ""

@@ -40,7 +40,7 @@ def canonical_request(
     token_signed: bool = True,
 ) -> bytes:
     """Return the request in the form that both sides hash."""
-    headers = header_table(http.headers)
+    headers = http.table()
     left_out = (b"X-Amz-Signature", b"X-Amz-Security-Token")[: 1 if token_signed else 2]
     if s3:
         _require_amz_headers_signed(headers, signed.signed_headers)
@@ -94,17 +94,6 @@ def _canonical_query(query: bytes, left_out: tuple[bytes, ...]) -> bytes:
 def count_of(headers: Headers, name: bytes) -> int:
     """Return how often a header occurs."""
     return sum(key == name for key, _ in headers)
-
-
-def header_table(headers: Headers) -> dict[bytes, bytes]:
-    """Return the headers by name, duplicates joined by a comma in order of arrival."""
-    table = dict(headers)
-    if len(table) == len(headers):
-        return table
-    table.clear()
-    for name, value in headers:
-        table[name] = table[name] + b"," + value.strip() if name in table else value.strip()
-    return table
 
 
 def _canonical_headers(headers: dict[bytes, bytes], names: tuple[bytes, ...]) -> bytes:

@@ -27,12 +27,31 @@ class HttpRequest(msgspec.Struct, kw_only=True):
     secure: bool = False
     """True when the connection is TLS."""
 
+    joined: dict[bytes, bytes] | None = None
+    """What `table` returned before: the list of headers is not changed once it is here."""
+
+    def __post_init__(self) -> None:
+        self.joined = None  # a copy with other headers has another table
+
+    def table(self) -> dict[bytes, bytes]:
+        """Return the headers by name, duplicates joined by a comma in order of arrival."""
+        if self.joined is None:
+            self.joined = _joined(self.headers)
+        return self.joined
+
     def header(self, name: bytes) -> bytes | None:
-        """Return the first value of a header (`name` in lower case), or None."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        """Return the value of a header (`name` in lower case), or None."""
+        return self.table().get(name)
+
+
+def _joined(headers: Headers) -> dict[bytes, bytes]:
+    table = dict(headers)
+    if len(table) == len(headers):
+        return table
+    table.clear()
+    for name, value in headers:
+        table[name] = table[name] + b"," + value.strip() if name in table else value.strip()
+    return table
 
 
 class HttpResponse(msgspec.Struct, kw_only=True):

@@ -31,7 +31,6 @@ from stockade.protocol.canonical import (
     QUERY_PARAMETERS,
     canonical_request,
     count_of,
-    header_table,
     presigned_parameters,
 )
 from stockade.protocol.http import HttpRequest
@@ -77,7 +76,7 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(http: HttpRequest) -> SignedRequest:
     """Return what the request claims about its signature, or refuse it as malformed."""
-    headers = header_table(http.headers)
+    headers = http.table()
     authorization = headers.get(b"authorization")
     if b"X-Amz-Algorithm" in http.query:
         parameters = presigned_parameters(http.query)
@@ -228,6 +227,7 @@ def _signed_request(
     )
 
 
+@lru_cache(maxsize=128)
 def _timestamp(text: str) -> datetime:
     """Read YYYYMMDDTHHMMSSZ, and nothing else of what ISO 8601 has."""
     if len(text) == 16 and text[8] == "T" and text[15] == "Z" and text.isascii():

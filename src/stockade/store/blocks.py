@@ -143,7 +143,6 @@ class Batch:
         self._kind = kind
         self._records: list[str] = []
         self._times: list[int] = []
-        self._micros: dict[str, int] = {}
         self._ids: list[tuple[Scope, str, str]] = []
         self._profiles: dict[Profile, list[int]] = {}
         self._resources: dict[tuple[Scope, Resource], list[int]] = {}
@@ -155,9 +154,7 @@ class Batch:
     def add(self, record: bytes) -> None:
         """Add a record; msgspec.MsgspecError or ValueError says that it is none."""
         entry, text = entries.parse(record), record.decode()
-        micros = self._micros.get(entry.event_time)
-        if micros is None:
-            micros = self._micros[entry.event_time] = entry.micros
+        moment = entry.moment
         number = len(self._records)
         scope = Scope(entry.account, entry.region)
         self._ids.append((scope, entry.event_id, entry.request_id))
@@ -165,7 +162,7 @@ class Batch:
         for resource in entry.resources or ():
             self._resources.setdefault((scope, resource), []).append(number)
         self._records.append(text)
-        self._times.append(micros)
+        self._times.append(moment)
         self.size += len(text)
 
     def write(self, connection: Connection) -> None:

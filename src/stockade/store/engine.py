@@ -54,8 +54,8 @@ class Database(ABC):
         """Begin to hear of the writes that the page does not tell of."""
 
     @abstractmethod
-    def tidy(self) -> None:
-        """Overwrite what was deleted, where the database keeps it for a while."""
+    def tidy(self) -> bool:
+        """Overwrite what was deleted, where the database keeps it; False when it is too busy."""
 
     @abstractmethod
     def close(self) -> None:

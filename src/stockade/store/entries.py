@@ -77,6 +77,18 @@ class Entry(msgspec.Struct, kw_only=True):
         return to_micros(moment)
 
     @property
+    def moment(self) -> int:
+        """Where the record stands in time: to the millisecond where its id tells (RFC 9562, v7)."""
+        micros, event_id = self.micros, self.event_id
+        if event_id[14:15] != "7":
+            return micros
+        try:
+            told = int(event_id[:8] + event_id[9:13], 16) * 1000
+        except ValueError:
+            return micros
+        return told if 0 <= told - micros < 1_000_000 else micros
+
+    @property
     def profile(self) -> Profile:
         """What many records have in common: who called what, and where."""
         return (

@@ -87,8 +87,9 @@ class MemoryDatabase(Database):
     def watch(self, cache: Cache) -> None:
         """Do nothing: there is no other process."""
 
-    def tidy(self) -> None:
+    def tidy(self) -> bool:
         """Do nothing: memory keeps nothing that was deleted."""
+        return True
 
     def close(self) -> None:
         self._engine.dispose()

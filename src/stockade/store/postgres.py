@@ -133,8 +133,9 @@ class PostgresDatabase(Database):
         self._listener = Listener(self._engine, self.page, cache)
         self._listener.start()
 
-    def tidy(self) -> None:
+    def tidy(self) -> bool:
         """Do nothing: PostgreSQL's vacuum and its log's recycling are its operator's to set."""
+        return True
 
     def close(self) -> None:
         if self._listener is not None:

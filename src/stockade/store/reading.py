@@ -70,6 +70,10 @@ class ReadUnit(Unit):
         finally:
             page.release()
 
+    def rest(self) -> None:
+        """Let go of the connection until it is needed again; it may see more then."""
+        self._release()
+
     def _release(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None

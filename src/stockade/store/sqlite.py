@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 BUSY_MS = 30_000
 """How long SQLite itself waits for a writer that does not queue with us (a backup tool, say)."""
+TIDY_MS = 250
+"""How long `tidy` waits for readers."""
 
 
 _REASONS: Mapping[int, str] = MappingProxyType(
@@ -112,13 +114,30 @@ class SqliteDatabase(Database):
         with self.page.committing(epoch):
             connection.commit()
 
-    def tidy(self) -> None:
-        """Bring the write-ahead log into the file and empty it: deleted content may be in it."""
+    def tidy(self) -> bool:
+        """Bring the write-ahead log into the file and empty it: deleted content may be in it.
+
+        That has to wait for those who read, and writers wait with it, so it is given up soon.
+        """
+        self.page.acquire()
+        try:
+            return self._empty_log()
+        finally:
+            self.page.release()
+
+    def _empty_log(self) -> bool:
         connection = self._engine.raw_connection()  # a checkpoint cannot be in a transaction
         try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout = {TIDY_MS}")
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        except sqlite3.Error as error:
+            connection.invalidate()
+            raise StoreUnavailable(f"the write-ahead log stays: {reason_of(error)}") from None
         finally:
             connection.close()
+        return not busy
 
     def watch(self, cache: Cache) -> None:
         """Do nothing: all who write to the file share its page."""

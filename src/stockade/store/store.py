@@ -96,9 +96,9 @@ class Store:
         with self.write() as unit:
             unit.clear()
 
-    def tidy(self) -> None:
-        """Overwrite what was deleted, where the database keeps it for a while."""
-        self._database.tidy()
+    def tidy(self) -> bool:
+        """Overwrite what was deleted, where the database keeps it; False when it is too busy."""
+        return self._database.tidy()
 
     def close(self) -> None:
         """Close the connections and the page."""

@@ -167,6 +167,14 @@ class Unit(ABC):
         change = self._begin_change()
         change.changed.update(rows.remove_all(self._connected()))
 
+    @abstractmethod
+    def rest(self) -> None:
+        """Let go of what is held for reading, before another unit is begun that writes.
+
+        Who waits for a turn to write with an old snapshot in hand keeps the database from
+        throwing old content away (`Store.tidy`).
+        """
+
     def on_commit(self, action: Callable[[], None]) -> None:
         """Call `action` once the unit is committed."""
         self._transaction().actions.append(action)

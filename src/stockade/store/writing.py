@@ -66,6 +66,9 @@ class WriteUnit(Unit):
         self._database.commit(connection, epoch)
         self._cache.advance(epoch - 1, epoch, self._work.changed)
 
+    def rest(self) -> None:
+        """Do nothing: a transaction ends with its unit."""
+
     def _release(self) -> None:
         if self._connection is not None:
             connection, self._connection = self._connection, None

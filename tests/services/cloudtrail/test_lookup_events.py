@@ -199,3 +199,18 @@ def test_a_made_up_token_is_refused(text: str) -> None:
 def test_a_token_leads_back_to_where_a_page_ended(time: int, position: int) -> None:
     end = Moment(time, position)
     assert tokens.read(tokens.write(end, ("lookup",)), ("lookup",)) == end
+
+
+def test_calls_of_one_second_keep_their_order(aws: boto3.Session, clock: TestClock) -> None:
+    kms = aws.client("kms")
+    names = []
+    for step in range(6):
+        if step % 2:
+            kms.list_keys()
+        else:
+            kms.create_key()
+        names.append("ListKeys" if step % 2 else "CreateKey")
+        clock.advance(seconds=0.01)
+    events = aws.client("cloudtrail").lookup_events()["Events"]
+    assert [event["EventName"] for event in reversed(events)] == names
+    assert len({event["EventTime"] for event in events}) == 1

@@ -51,7 +51,7 @@ def lookup_events(
         ctx.account,
         ctx.region,
         start=_not_before(start_time, ctx.now - RETENTION),
-        end=end_time or ctx.now,
+        end=(end_time or ctx.now).replace(microsecond=999_999),
         attribute=attribute,
         before=tokens.read(next_token, lookup) if next_token is not None else None,
         limit=max_results,

@@ -51,15 +51,12 @@ class IamDirectory:
         self, unit: Unit, access_key_id: str, session_token: str | None, now: datetime
     ) -> Credential:
         """Return a credential that holds at this moment, or raise what AWS says of it."""
-        known = self._known(unit, access_key_id)
-        if known is not None:
-            return known
         kind = access_key_id[:4]
         if kind == "AKIA":
             return self._long_lived(unit, access_key_id, session_token)
         if kind == "ASIA" and session_token is not None:
             return self._of_session(unit, access_key_id, session_token, now)
-        raise InvalidClientToken
+        return self._known(unit, access_key_id)
 
     def principal_exists(self, unit: Unit, arn_or_account: str) -> bool:
         """Return whether a policy may name this account, user, role or role session."""
@@ -108,13 +105,14 @@ class IamDirectory:
             tags=tags,
         )
 
-    def _known(self, unit: Unit, access_key_id: str) -> Credential | None:
+    def _known(self, unit: Unit, access_key_id: str) -> Credential:
+        """Return one of dev's well-known credentials; nothing else has a key id of this form."""
         default = self._known_account
         if default is None:
-            return None
+            raise InvalidClientToken
         account = default if access_key_id == KNOWN_KEY else access_key_id
         if not ACCOUNT.fullmatch(account):
-            return None
+            raise InvalidClientToken
         return unit.derive(
             ("iam-known", default, access_key_id),
             lambda: Credential(secret=KNOWN_SECRET, caller=callers.root(account, access_key_id)),

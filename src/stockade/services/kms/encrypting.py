@@ -174,9 +174,7 @@ def _ready(key: Key, algorithm: str, grant_tokens: Sequence[str], *, dry_run: bo
 def _seal(ctx: Context, key: Key, plaintext: bytes, context: Mapping[str, str]) -> bytes:
     header = envelope.Header(key.account, key.key_id, key.material_id)
     material = materials.current(ctx, key)
-    return envelope.seal(
-        material, header, plaintext, context, nonce=ctx.random(envelope.NONCE_SIZE)
-    )
+    return envelope.seal(material, header, plaintext, context, nonce=ctx.nonce())
 
 
 def _open(

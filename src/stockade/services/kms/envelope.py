@@ -29,8 +29,6 @@ from stockade.crypto import aead, kdf
 
 VERSION = b"\x02\x01\x00"
 OVERHEAD = 152
-NONCE_SIZE = 28
-"""Randomness one sealing needs: 16 bytes for the derivation, 12 for AES-GCM."""
 
 _HEADER = 3 + 5 + 36 + 32 + 16 + 12
 _COMMITMENT = _HEADER + 32

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from stockade.core.access import Demand, Touched, on_everything
 from stockade.core.arn import arn
 from stockade.core.context import Context
+from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
 from stockade.services.kms import lifecycle, materials, policies, view
 from stockade.services.kms.access import key_named, request_keys
@@ -55,7 +56,7 @@ def create_key(
 ) -> Output:
     """Make a symmetric key in the caller's account and Region."""
     _spec_is_served(key_spec, customer_master_key_spec, key_usage, origin, multi_region)
-    key_id = _new_key_id(ctx)
+    key_id = uuid_of(ctx.random(16))
     key_arn = arn("kms", ctx.region, ctx.account, f"key/{key_id}")
     if policy is not None:
         policies.check_policy(
@@ -158,12 +159,6 @@ def _switch(ctx: Context, key: Key, state: KeyState) -> Output:
 def _store(ctx: Context, key: Key) -> Output:
     ctx.unit.put(KEYS, Scope(key.account, key.region), key)
     return {}
-
-
-def _new_key_id(ctx: Context) -> str:
-    text = ctx.random(16).hex()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
 def _spec_is_served(

@@ -15,11 +15,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol, cast
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from stockade.protocol.http import HttpRequest, HttpResponse
 
@@ -190,7 +187,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Send the answer in one write."""
         self.server_state.total_requests += 1
         keep_alive = self.parser.should_keep_alive()
-        parts = [STATUS_LINE[response.status]]
+        parts = [httptools_impl.STATUS_LINE[response.status]]
         for name, value in (*self.server_state.default_headers, *response.headers):
             parts += (name, b": ", value, b"\r\n")
         parts.append(b"content-length: %d\r\n" % len(response.body))

@@ -90,7 +90,7 @@ def test_its_calls_are_in_the_trail(
         context = records[name]["requestParameters"]["encryptionContext"]
         assert context["purpose"] == "client-test"
         assert "aws-crypto-public-key" in context
-        assert "aws-encryption-sdk-cli" in records[name]["userAgent"].lower()
+        assert "awsencryptionsdkcli" in records[name]["userAgent"].lower()
 
 
 def test_another_encryption_context_does_not_open_it(

@@ -276,3 +276,26 @@ def test_both_accounts_see_a_call_across_accounts(stockade: Stockade, kms: Any) 
         == owners["resources"]
         == [{"accountId": ACCOUNT, "type": "AWS::KMS::Key", "ARN": key}]
     )
+
+
+def test_only_some_operations_reach_into_another_account(stockade: Stockade, kms: Any) -> None:
+    foreign_root = session(stockade, access_key_id=OTHER)
+    document = policy(
+        allow("kms:*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}),
+        allow("kms:*", Principal={"AWS": f"arn:aws:iam::{OTHER}:root"}),
+    )
+    key = kms.create_key(Policy=document)["KeyMetadata"]["Arn"]
+    foreign = user(stockade, foreign_root, "all", policy(allow("kms:*"))).client("kms")
+    assert foreign.describe_key(KeyId=key)
+    assert foreign.get_key_rotation_status(KeyId=key)
+    for call, arguments in (
+        (foreign.disable_key, {"KeyId": key}),
+        (foreign.schedule_key_deletion, {"KeyId": key}),
+        (foreign.put_key_policy, {"KeyId": key, "Policy": document}),
+        (foreign.get_key_policy, {"KeyId": key}),
+        (foreign.tag_resource, {"KeyId": key, "Tags": []}),
+        (foreign.create_alias, {"AliasName": "alias/theirs", "TargetKeyId": key}),
+        (foreign.enable_key_rotation, {"KeyId": key}),
+    ):
+        denial(call, **arguments)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"

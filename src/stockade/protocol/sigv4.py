@@ -42,6 +42,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 _TERMINATOR = "aws4_request"
 _LONGEST_CLAIM = 4096  # bytes of an Authorization header or of one query parameter
+_LONGEST_REGION = 32
 _LONGEST_EXPIRES = 604_800  # seconds: one week
 _SCOPE_CHARACTERS = MappingProxyType(str.maketrans("", "", "-_."))
 
@@ -255,7 +256,7 @@ def _credential(text: str) -> tuple[str, str, str, str]:
         raise refusals.IncompleteSignature(refusals.bad_credential(len(parts)))
     access_key_id, date, region, service, terminator = parts
     wrong = []
-    if not region.translate(_SCOPE_CHARACTERS).isalnum():
+    if len(region) > _LONGEST_REGION or not region.translate(_SCOPE_CHARACTERS).isalnum():
         wrong.append(refusals.WRONG_REGION)
     if not service.translate(_SCOPE_CHARACTERS).isalnum():
         wrong.append("Credential should be scoped to correct service.")

@@ -51,14 +51,22 @@ class Named(NamedTuple):
     absent: AwsError | None
 
 
-def key_named(
-    action: str, *, member: str = "KeyId", alias_allowed: bool = True, more: More | None = None
-) -> Resolver:
-    """Return the resolver of an operation on the key that `member` names."""
+def key_named(action: str, *, alias_allowed: bool = True) -> Resolver:
+    """Return the resolver of an operation on any key: by id, ARN or alias, of any account."""
 
     def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
-        named = find_key(ctx, params[member], alias_allowed=alias_allowed)
-        return _touching(named, demand_on(ctx, named, action, params, more))
+        named = find_key(ctx, params["KeyId"], alias_allowed=alias_allowed)
+        return _touching(named, demand_on(ctx, named, action, params))
+
+    return resolve
+
+
+def own_key_named(action: str) -> Resolver:
+    """Return the resolver of an operation on a key of the caller's account, by id or ARN."""
+
+    def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
+        named = find_own_key(ctx, params["KeyId"])
+        return _touching(named, demand_on(ctx, named, action, params))
 
     return resolve
 
@@ -115,6 +123,15 @@ def find_key(ctx: Context, text: str, *, alias_allowed: bool = True) -> Named:
             raise NotFoundException(f"Invalid keyId '{text}'")
         return _find_alias(ctx, scope, resource)
     return _find_id(ctx, scope, resource.removeprefix("key/"))
+
+
+def find_own_key(ctx: Context, text: str) -> Named:
+    """Return what a KeyId names for an operation that takes neither aliases nor foreign keys.
+
+    A key of another account is decided like one that does not exist.
+    """
+    named = find_key(ctx, text, alias_allowed=False)
+    return named if named.account == ctx.account else named._replace(key=None)
 
 
 def find_decrypting_key(ctx: Context, blob: bytes, key_id: str | None) -> Named:

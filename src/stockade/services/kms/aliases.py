@@ -14,7 +14,12 @@ from stockade.core.arn import arn
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.services.kms import view
-from stockade.services.kms.access import demand_on, demand_on_alias, find_key
+from stockade.services.kms.access import (
+    demand_on,
+    demand_on_alias,
+    find_key,
+    find_own_key,
+)
 from stockade.services.kms.errors import (
     AlreadyExistsException,
     InvalidAliasNameException,
@@ -38,7 +43,7 @@ def _alias_and_target(action: str) -> Resolver:
 
     def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
         name = params["AliasName"]
-        target = find_key(ctx, params["TargetKeyId"], alias_allowed=False)
+        target = find_own_key(ctx, params["TargetKeyId"])
         demands = [
             demand_on_alias(ctx, name, action),
             demand_on(ctx, target, action, params),

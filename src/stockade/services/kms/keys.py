@@ -15,7 +15,7 @@ from stockade.core.context import Context
 from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
 from stockade.services.kms import lifecycle, materials, policies, view
-from stockade.services.kms.access import key_named, request_keys
+from stockade.services.kms.access import key_named, own_key_named, request_keys
 from stockade.services.kms.errors import (
     InvalidGrantTokenException,
     UnsupportedOperationException,
@@ -101,7 +101,7 @@ def list_keys(ctx: Context, *, limit: int = 100, marker: str | None = None) -> O
     return listed("Keys", keys, lambda key: key.key_id, show, limit, marker)
 
 
-@kms.operation(access=key_named("kms:UpdateKeyDescription", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:UpdateKeyDescription"), writes=True)
 def update_key_description(ctx: Context, key: Key, *, key_id: str, description: str) -> Output:
     """Change a key's description."""
     del key_id
@@ -109,21 +109,21 @@ def update_key_description(ctx: Context, key: Key, *, key_id: str, description: 
     return _store(ctx, replace(key, description=description))
 
 
-@kms.operation(access=key_named("kms:EnableKey", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:EnableKey"), writes=True)
 def enable_key(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Switch a key on."""
     del key_id
     return _switch(ctx, key, "Enabled")
 
 
-@kms.operation(access=key_named("kms:DisableKey", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:DisableKey"), writes=True)
 def disable_key(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Switch a key off: it does nothing cryptographic until it is switched on again (kms-4)."""
     del key_id
     return _switch(ctx, key, "Disabled")
 
 
-@kms.operation(access=key_named("kms:ScheduleKeyDeletion", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:ScheduleKeyDeletion"), writes=True)
 def schedule_key_deletion(
     ctx: Context, key: Key, *, key_id: str, pending_window_in_days: int = DEFAULT_WINDOW
 ) -> Output:
@@ -142,7 +142,7 @@ def schedule_key_deletion(
     }
 
 
-@kms.operation(access=key_named("kms:CancelKeyDeletion", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:CancelKeyDeletion"), writes=True)
 def cancel_key_deletion(ctx: Context, key: Key, *, key_id: str) -> Output:
     """End the waiting period; the key is disabled then, as AWS leaves it."""
     del key_id

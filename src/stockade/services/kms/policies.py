@@ -13,7 +13,7 @@ from stockade.core.ports import Principals
 from stockade.policy.compile import compile_policy
 from stockade.policy.decide import decide
 from stockade.policy.document import Document, MalformedPolicy, parse
-from stockade.services.kms.access import key_named
+from stockade.services.kms.access import own_key_named
 from stockade.services.kms.errors import (
     LimitExceededException,
     MalformedPolicyDocumentException,
@@ -47,7 +47,7 @@ def default_policy(account: str) -> str:
     return _DEFAULT_POLICY.format(account=account)
 
 
-@kms.operation(access=key_named("kms:GetKeyPolicy", alias_allowed=False))
+@kms.operation(access=own_key_named("kms:GetKeyPolicy"))
 def get_key_policy(_ctx: Context, key: Key, *, key_id: str, policy_name: str = NAME) -> Output:
     """Return a key's policy as it was put."""
     del key_id
@@ -55,7 +55,7 @@ def get_key_policy(_ctx: Context, key: Key, *, key_id: str, policy_name: str = N
     return {"Policy": key.policy, "PolicyName": NAME}
 
 
-@kms.operation(access=key_named("kms:PutKeyPolicy", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:PutKeyPolicy"), writes=True)
 def put_key_policy(
     ctx: Context,
     key: Key,
@@ -73,7 +73,7 @@ def put_key_policy(
     return {}
 
 
-@kms.operation(access=key_named("kms:ListKeyPolicies", alias_allowed=False))
+@kms.operation(access=own_key_named("kms:ListKeyPolicies"))
 def list_key_policies(
     _ctx: Context, key: Key, *, key_id: str, limit: int = 100, marker: str | None = None
 ) -> Output:

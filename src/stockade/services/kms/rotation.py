@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms.access import key_named
+from stockade.services.kms.access import key_named, own_key_named
 from stockade.services.kms.lifecycle import must_be_usable
 from stockade.services.kms.resources import KEYS, Key, Rotation
 from stockade.services.kms.service import kms
@@ -18,7 +18,7 @@ from stockade.store.resources import Scope
 DEFAULT_PERIOD = 365
 
 
-@kms.operation(access=key_named("kms:EnableKeyRotation", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:EnableKeyRotation"), writes=True)
 def enable_key_rotation(
     ctx: Context, key: Key, *, key_id: str, rotation_period_in_days: int = DEFAULT_PERIOD
 ) -> Output:
@@ -34,7 +34,7 @@ def enable_key_rotation(
     return {}
 
 
-@kms.operation(access=key_named("kms:DisableKeyRotation", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:DisableKeyRotation"), writes=True)
 def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id

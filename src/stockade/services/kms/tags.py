@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms.access import key_named
+from stockade.services.kms.access import own_key_named
 from stockade.services.kms.errors import TagException
 from stockade.services.kms.lifecycle import must_not_be_pending_deletion
 from stockade.services.kms.paging import listed
@@ -20,7 +20,7 @@ from stockade.store.resources import Scope
 TAG_LIMIT = 50
 
 
-@kms.operation(access=key_named("kms:TagResource", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:TagResource"), writes=True)
 def tag_resource(
     ctx: Context, key: Key, *, key_id: str, tags: Sequence[Mapping[str, str]]
 ) -> Output:
@@ -32,7 +32,7 @@ def tag_resource(
     return {}
 
 
-@kms.operation(access=key_named("kms:UntagResource", alias_allowed=False), writes=True)
+@kms.operation(access=own_key_named("kms:UntagResource"), writes=True)
 def untag_resource(ctx: Context, key: Key, *, key_id: str, tag_keys: Sequence[str]) -> Output:
     """Take tags off a key; names it does not have are passed over."""
     del key_id
@@ -42,7 +42,7 @@ def untag_resource(ctx: Context, key: Key, *, key_id: str, tag_keys: Sequence[st
     return {}
 
 
-@kms.operation(access=key_named("kms:ListResourceTags", alias_allowed=False))
+@kms.operation(access=own_key_named("kms:ListResourceTags"))
 def list_resource_tags(
     _ctx: Context, key: Key, *, key_id: str, limit: int = 50, marker: str | None = None
 ) -> Output:

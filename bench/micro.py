@@ -11,7 +11,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.workshop import CONTEXT, Workshop, user_policy, workshop
+from stockade.app import Stockade
 from stockade.core import audit
+from stockade.core.clock import ManualClock
 from stockade.core.context import Context
 from stockade.core.ids import RandomPool, system_random
 from stockade.core.ports import Ports
@@ -67,6 +69,7 @@ def steps() -> list[Step]:
             Step(f"gateway, a whole {name}", _gateway(name))
             for name in ("Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey")
         ),
+        Step("testing kit, a deployment started and closed", _deployment, 50_000),
     ]
 
 
@@ -90,12 +93,17 @@ def _verify(shop: Workshop) -> Callable[[], object]:
     key = sigv4.signing_key(shop.secret_access_key, claim.date, claim.region, claim.service)
 
     def verify() -> None:
+        http.joined = None  # what the request would remember from one time to the next
         signed = sigv4.parse(http)
         sigv4.check_scope(signed, ("kms",))
         sigv4.check_time(signed, now, FIVE_MINUTES)
         sigv4.check_signature(http, signed, key)
 
     return verify
+
+
+def _deployment(_shop: Workshop) -> Callable[[], object]:
+    return lambda: Stockade.in_memory(clock=ManualClock.today()).close()
 
 
 def _read(shop: Workshop) -> Callable[[], object]:
@@ -202,6 +210,7 @@ def _gateway(name: str) -> Callable[[Workshop], Callable[[], object]]:
         assert answer.status == 200, answer.body
 
         def call() -> HttpResponse:
+            http.joined = None
             try:
                 return app.answer(http, memory_only=True)
             except NotInMemory:

@@ -58,6 +58,7 @@ _SESSION = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = 
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
         "08": "the connection was lost",
+        "0A000": "the server is read-only (a standby?)",  # it refuses to begin a write
         "25006": "the server is read-only (a standby?)",
         "28": "the server refuses these credentials",
         "3D000": "this database does not exist",

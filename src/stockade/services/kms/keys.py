@@ -77,7 +77,7 @@ def create_key(
     return {"KeyMetadata": view.metadata(key)}
 
 
-@kms.operation(access=key_named("kms:DescribeKey"))
+@kms.operation(access=key_named("kms:DescribeKey"), quick=True)
 def describe_key(
     _ctx: Context, key: Key, *, key_id: str, grant_tokens: Sequence[str] = ()
 ) -> Output:

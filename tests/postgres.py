@@ -107,6 +107,18 @@ class PostgresServer:
             self._process.wait()
         self._process = None
 
+    def become_standby(self) -> None:
+        """Start again as a server that only reads, as a standby in recovery."""
+        self.stop()
+        (self._data / "standby.signal").touch()
+        self.start()
+
+    def become_primary(self) -> None:
+        """Start again as a server that writes."""
+        self.stop()
+        (self._data / "standby.signal").unlink()
+        self.start()
+
     def remove(self) -> None:
         """Stop the server, as rudely as files to be deleted allow, and delete them."""
         self.stop(signal.SIGQUIT)

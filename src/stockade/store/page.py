@@ -29,6 +29,7 @@ half of an update and a writer that dies between two words harms nobody.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -171,10 +172,23 @@ class Page:
 def _open_file(path: Path) -> int:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.ftruncate(file, SIZE)
+        _make_room(file)
     except OSError as error:
-        raise StoreUnavailable(
-            f"{path} cannot be written ({error.strerror}): "
-            "its directory must exist and belong to the user that runs Stockade"
-        ) from error
+        advice = "its directory must exist and belong to the user that runs Stockade"
+        if error.errno == errno.ENOSPC:
+            advice = "make room"
+        raise StoreUnavailable(f"{path} cannot be written ({error.strerror}): {advice}") from error
     return file
+
+
+def _make_room(file: int) -> None:
+    """Write the page once: touching memory that the disk has no room for would kill us."""
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        missing = SIZE - os.fstat(file).st_size
+        if missing > 0:
+            os.pwrite(file, bytes(missing), SIZE - missing)
+    except OSError:
+        os.close(file)
+        raise
+    fcntl.flock(file, fcntl.LOCK_UN)

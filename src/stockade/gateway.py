@@ -238,7 +238,7 @@ class Gateway:
             honour_expires=bound.service.honours_expires,
         )
         key = ctx.unit.derive(
-            ("signing-key", signed.access_key_id, signed.scope),
+            ("signing-key", signed.access_key_id, signed.date, signed.region, signed.service),
             lambda: self._signing_key(signed, ctx),
         )
         sigv4.check_signature(http, signed, key)

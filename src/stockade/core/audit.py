@@ -121,10 +121,15 @@ class Audit:
         `sharedEventID` in both records and without who in the caller's account it was.
         """
         record.response_elements = response
-        owners = {each["accountId"] for each in record.resources or () if "accountId" in each}
-        owners.discard(record.recipient_account_id)
-        if owners:
-            record.shared_event_id = self._ids.uuid()
+        caller = record.recipient_account_id
+        owners = {
+            each["accountId"]
+            for each in record.resources or ()
+            if each.get("accountId", caller) != caller
+        }
+        if not owners:
+            return [_encode(record)]
+        record.shared_event_id = self._ids.uuid()
         return [_encode(record), *(self._for_owner(record, owner, now) for owner in sorted(owners))]
 
     def _for_owner(self, record: Record, owner: str, now: datetime) -> bytes:

@@ -13,6 +13,7 @@ import hmac
 
 _BLOCK = 32
 _FIRST = b"\x00\x00\x00\x01"
+_SECOND = b"\x00\x00\x00\x02"
 _MAXIMUM = 255 * _BLOCK
 
 
@@ -26,6 +27,9 @@ def from_fixed_input(key: bytes, fixed: bytes, length: int) -> bytes:
     """Derive `length` bytes from a key and SP 800-108's fixed input data as they stand."""
     if 0 < length <= _BLOCK:
         return hmac.digest(key, _FIRST + fixed, "sha256")[:length]
+    if length == 2 * _BLOCK:  # what every Encrypt and Decrypt derives
+        first = hmac.digest(key, _FIRST + fixed, "sha256")
+        return first + hmac.digest(key, _SECOND + fixed, "sha256")
     if not 0 < length <= _MAXIMUM:
         raise ValueError("a derived key is 1 to 8,160 bytes long")
     blocks = range(1, -(-length // _BLOCK) + 1)

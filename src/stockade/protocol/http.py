@@ -41,7 +41,8 @@ class HttpRequest(msgspec.Struct, kw_only=True):
 
     def header(self, name: bytes) -> bytes | None:
         """Return the value of a header (`name` in lower case), or None."""
-        return self.table().get(name)
+        table = self.joined
+        return (self.table() if table is None else table).get(name)
 
 
 def _joined(headers: Headers) -> dict[bytes, bytes]:

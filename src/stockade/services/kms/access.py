@@ -30,6 +30,7 @@ from stockade.services.kms.errors import (
 from stockade.services.kms.resources import ALIASES, KEYS, Key
 from stockade.store.resources import Scope
 
+_KEY_ID_LENGTH = 36
 _KEY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
 
 _UNKNOWN_CIPHERTEXT = (
@@ -315,9 +316,11 @@ def _find_alias(ctx: Context, scope: Scope, name: str) -> Named:
 
 
 def _find_id(ctx: Context, scope: Scope, key_id: str) -> Named:
+    key = ctx.unit.get(KEYS, scope, key_id) if len(key_id) == _KEY_ID_LENGTH else None
+    if key is not None:
+        return Named(key, key.arn, scope.account, None, None)
     if not _KEY_ID.fullmatch(key_id):
         raise NotFoundException(f"Invalid keyId '{key_id}'")
     key_arn = arn("kms", scope.region, scope.account, f"key/{key_id}")
-    key = ctx.unit.get(KEYS, scope, key_id)
-    absent = None if key else NotFoundException(f"Key '{key_arn}' does not exist")
-    return Named(key, key_arn, scope.account, None, absent)
+    absent = NotFoundException(f"Key '{key_arn}' does not exist")
+    return Named(None, key_arn, scope.account, None, absent)

@@ -242,13 +242,20 @@ class Stockade:
                 break
             wall, computed = time.monotonic() - wall, time.thread_time() - computed
             idle = wall < BUSY_FACTOR * computed + BUSY_SLACK_SECONDS
-        with self.store.write() as unit:
-            self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
 
     def _tidy(self) -> None:
         """Now and then, not every second; soon again where somebody was in the way."""
-        if self.clock.host() >= self._tidy_at and self.store.tidy():
+        if self.clock.host() < self._tidy_at:
+            return
+        while self._prune_some():
+            pass
+        if self.store.tidy():
             self._tidy_at = self.clock.host() + TIDY_EVERY
+
+    def _prune_some(self) -> int:
+        """Forget some of what is too old for lookups, in one short transaction."""
+        with self.store.write() as unit:
+            return self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
 
 
 def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:

@@ -69,10 +69,9 @@ class Shapes:
     """How one operation's input and output enter a record; made once per operation."""
 
     def __init__(self, bound: BoundOperation) -> None:
-        hidden = bound.operation.hidden
         recording = _Recording(_old_date if bound.operation.service == "iam" else _date)
-        self.request = recording.structure(bound.wire.input_shape, hidden)
-        response = recording.structure(bound.wire.output_shape, hidden)
+        self.request = recording.structure(bound.wire.input_shape)
+        response = recording.structure(bound.wire.output_shape)
         self.response = response if bound.writes else None
 
 
@@ -208,10 +207,10 @@ class _Recording:
     def __init__(self, date: Recorder) -> None:
         self._date = date
 
-    def structure(self, shape: Any, hidden: frozenset[str], seen: tuple[str, ...] = ()) -> Recorder:
+    def structure(self, shape: Any, seen: tuple[str, ...] = ()) -> Recorder:
         members: dict[str, tuple[str, Recorder]] = {}
         for name, member in (shape.members if shape is not None else {}).items():
-            recorder = None if name in hidden else self._of(member, seen)
+            recorder = self._of(member, seen)
             if recorder is not None:
                 members[name] = (small_first(name), recorder)
 
@@ -232,7 +231,7 @@ class _Recording:
         seen = (*seen, shape.name)
         match shape.type_name:
             case "structure":
-                return self.structure(shape, frozenset(), seen)
+                return self.structure(shape, seen)
             case "list":
                 member = self._of(shape.member, seen)
                 return member and (lambda values: [member(value) for value in values])

@@ -47,13 +47,6 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def arn(self) -> str:
         return self.principal.arn
 
-    @property
-    def record_name(self) -> str:
-        """The name that LookupEvents finds the caller's calls under."""
-        if self.principal.kind == "user":
-            return self.user_name
-        return "root" if self.principal.kind == "root" else self.arn.rpartition("/")[2]
-
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A secret access key and the caller it stands for."""

@@ -11,7 +11,7 @@ difference.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -45,8 +45,6 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """It only touches memory once the caches are warm, so it may run on the event loop."""
     read_only: bool
     """What the audit record says; a read's answer is not recorded."""
-    hidden: frozenset[str]
-    """Members that AWS leaves out of the audit record beside the model's sensitive ones."""
     parameters: frozenset[str]
 
     def bind(self, wire: WireOperation) -> dict[str, str]:
@@ -103,7 +101,6 @@ class Service:
         writes: bool = False,
         quick: bool = False,
         read_only: bool | None = None,
-        hidden: Iterable[str] = (),
     ) -> Callable[[H], H]:
         """Register the decorated function as the operation of its name.
 
@@ -122,7 +119,6 @@ class Service:
                 writes=writes,
                 quick=quick,
                 read_only=not writes if read_only is None else read_only,
-                hidden=frozenset(hidden),
                 parameters=_keyword_only(handler),
             )
             return handler

@@ -18,6 +18,8 @@ from stockade.services.iam.errors import InvalidInput, NoSuchEntity, ValidationE
 from stockade.services.iam.lookup import find_policy, find_role, find_user, parse_policy_arn
 from stockade.services.iam.resources import (
     AWS_OWNED,
+    Role,
+    User,
     role_arn,
     root_arn,
     user_arn,
@@ -65,19 +67,7 @@ def role_named(action: str) -> Resolver:
         name = params["RoleName"]
         role = find_role(ctx.unit, ctx.account, name)
         arn = role.arn if role else role_arn(ctx.account, "/", name)
-        return Touched(
-            demands=(
-                Demand(
-                    action=action,
-                    arn=arn,
-                    account=ctx.account,
-                    keys=condition_keys(params, role.tags if role else {}),
-                ),
-            ),
-            resources=(role,),
-            absent=None if role else NoSuchEntity(f"The role with name {name} cannot be found."),
-            audit=((arn, "AWS::IAM::Role"),),
-        )
+        return _on_entity(ctx, params, action, role, "Role", name, arn)
 
     return resolve
 
@@ -175,18 +165,26 @@ def request_tags(params: Mapping[str, Any]) -> dict[str, str]:
 def _on_user(ctx: Context, params: Mapping[str, Any], action: str, name: str) -> Touched:
     user = find_user(ctx.unit, ctx.account, name)
     arn = user.arn if user else user_arn(ctx.account, "/", name)
+    return _on_entity(ctx, params, action, user, "User", name, arn)
+
+
+def _on_entity(
+    ctx: Context,
+    params: Mapping[str, Any],
+    action: str,
+    entity: User | Role | None,
+    kind: str,
+    name: str,
+    arn: str,
+) -> Touched:
+    """Return what a request touches that works on a user or a role of the caller's account."""
+    keys = condition_keys(params, entity.tags if entity else {})
+    missing = f"The {kind.lower()} with name {name} cannot be found."
     return Touched(
-        demands=(
-            Demand(
-                action=action,
-                arn=arn,
-                account=ctx.account,
-                keys=condition_keys(params, user.tags if user else {}),
-            ),
-        ),
-        resources=(user,),
-        absent=None if user else NoSuchEntity(f"The user with name {name} cannot be found."),
-        audit=((arn, "AWS::IAM::User"),),
+        demands=(Demand(action=action, arn=arn, account=ctx.account, keys=keys),),
+        resources=(entity,),
+        absent=None if entity else NoSuchEntity(missing),
+        audit=((arn, f"AWS::IAM::{kind}"),),
     )
 
 

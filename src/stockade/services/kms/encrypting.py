@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from stockade.core.access import on_everything
 from stockade.core.context import Context
@@ -128,9 +127,17 @@ def generate_data_key(
 ) -> Output:
     """Return a new data key, in clear and encrypted under the KMS key (kms-36)."""
     del key_id
-    return _data_key(
-        ctx, key, encryption_context, number_of_bytes, key_spec, grant_tokens, dry_run=dry_run
-    )
+    if (number_of_bytes is None) == (key_spec is None):
+        raise ValidationException("Please specify either number of bytes or key spec.")
+    _ready(key, "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
+    size = number_of_bytes if number_of_bytes is not None else DATA_KEY_SIZES[key_spec or ""]
+    plaintext = ctx.random(size)
+    return {
+        "CiphertextBlob": _seal(ctx, key, plaintext, encryption_context),
+        "Plaintext": plaintext,
+        "KeyId": key.arn,
+        "KeyMaterialId": key.material_id,
+    }
 
 
 @kms.operation(access=key_named("kms:GenerateDataKeyWithoutPlaintext"), quick=True)
@@ -146,9 +153,15 @@ def generate_data_key_without_plaintext(
     dry_run: bool = False,
 ) -> Output:
     """Return a new data key, encrypted under the KMS key only."""
-    del key_id
-    data_key = _data_key(
-        ctx, key, encryption_context, number_of_bytes, key_spec, grant_tokens, dry_run=dry_run
+    data_key = generate_data_key(
+        ctx,
+        key,
+        key_id=key_id,
+        encryption_context=encryption_context,
+        number_of_bytes=number_of_bytes,
+        key_spec=key_spec,
+        grant_tokens=grant_tokens,
+        dry_run=dry_run,
     )
     return {name: value for name, value in data_key.items() if name != "Plaintext"}
 
@@ -191,26 +204,3 @@ def _open(
         return envelope.open_blob(material, blob, context), header.material_id
     except envelope.NotABlob:
         raise InvalidCiphertextException from None
-
-
-def _data_key(
-    ctx: Context,
-    key: Key,
-    context: Mapping[str, str],
-    number_of_bytes: int | None,
-    key_spec: str | None,
-    grant_tokens: Sequence[str],
-    *,
-    dry_run: bool,
-) -> dict[str, Any]:
-    if (number_of_bytes is None) == (key_spec is None):
-        raise ValidationException("Please specify either number of bytes or key spec.")
-    _ready(key, "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
-    size = number_of_bytes if number_of_bytes is not None else DATA_KEY_SIZES[key_spec or ""]
-    plaintext = ctx.random(size)
-    return {
-        "CiphertextBlob": _seal(ctx, key, plaintext, context),
-        "Plaintext": plaintext,
-        "KeyId": key.arn,
-        "KeyMaterialId": key.material_id,
-    }

@@ -42,8 +42,3 @@ def alias_entry(alias: Alias, account: str, region: str) -> dict[str, Any]:
         "CreationDate": alias.created,
         "LastUpdatedDate": alias.updated,
     }
-
-
-def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
-    """Return tags as KMS spells them."""
-    return [{"TagKey": name, "TagValue": value} for name, value in sorted(tags.items())]

@@ -22,6 +22,13 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     identity: tuple[Policy, ...] = ()
     session: tuple[Policy, ...] | None = None
     """Session policies, None where the session was made without any."""
+    boundary: Policy | None = None
+    """The permissions boundary of the user or role."""
+    service_linked: bool = False
+    """A session of a service-linked role, which no control policy holds."""
+    keys: Mapping[str, tuple[str, ...]] = {}
+    """Condition keys that come with the credential, in lower case: `aws:sourceidentity`,
+    `aws:multifactorauthpresent`, `aws:multifactorauthage`, `aws:federatedprovider`, `saml:sub`."""
     user_name: str = ""
     """The IAM user's name, `aws:username`; empty for everybody else."""
     tags: Mapping[str, str] = {}

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar, cast, runtime_checkable
 
+import msgspec
+
 from stockade.core.identity import Credential
+from stockade.policy.compile import Policy
 from stockade.store.entries import Attribute
 from stockade.store.journal import Moment
 from stockade.store.unit import Unit
@@ -29,6 +32,32 @@ class Principals(Protocol):
     """Says whether the principals that a resource policy names exist (IAM knows them)."""
 
     def principal_exists(self, unit: Unit, arn_or_account: str) -> bool: ...
+
+
+Levels = tuple[tuple[Policy, ...], ...]
+"""The control policies of an account: one tuple for each level, root first, account last."""
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an account stands in its organization."""
+
+    organization_id: str
+    """`o-...`"""
+    management_account: str
+    path: str
+    """`aws:PrincipalOrgPaths`: `o-a1b2c3d4e5/r-ab12/ou-ab12-11111111/`."""
+    service_control: Levels
+    """Empty for the management account and where service control policies are not enabled."""
+    resource_control: Levels
+    """Empty for the management account and where resource control policies are not enabled."""
+
+
+@runtime_checkable
+class Organization(Protocol):
+    """Where accounts stand, and the control policies that hold them (Organizations keeps them)."""
+
+    def membership(self, unit: Unit, account: str) -> Membership | None:
+        """Return the place of an account, from memory once it is known; None for a lone account."""
 
 
 @runtime_checkable

@@ -190,6 +190,7 @@ def _context(shop: Workshop, unit: Any) -> Context:
         region="us-east-1",
         caller=directory.find_credential(unit, shop.access_key_id, None, now).caller,
         unit=unit,
+        record=app.journal.append,
         random=system_random,
         nonce=lambda: bytes(28),
         vault=app.vault,
@@ -212,7 +213,7 @@ def _gateway(name: str) -> Callable[[Workshop], Callable[[], object]]:
         def call() -> HttpResponse:
             http.joined = None
             try:
-                return app.answer(http, memory_only=True)
+                return app.answer_from_memory(http, [])
             except NotInMemory:
                 return app.answer(http)
 

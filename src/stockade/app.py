@@ -22,7 +22,7 @@ from stockade.config import (
     write_deployment,
 )
 from stockade.core.clock import Clock, SystemClock
-from stockade.core.errors import RequestTooLarge
+from stockade.core.errors import RequestTooLarge, ServiceUnavailable
 from stockade.core.ids import Random, system_random
 from stockade.core.operation import Service
 from stockade.core.ports import AuditLog, Credentials, Ports, Principals
@@ -145,9 +145,21 @@ class Stockade:
     def body_limit(self) -> int:
         return self.settings.body_limit
 
-    def answer(self, http: HttpRequest, *, memory_only: bool = False) -> HttpResponse:
-        """Answer a request of AWS's wire (see `Gateway.answer`)."""
-        return self.gateway.answer(http, memory_only=memory_only)
+    def answer(self, http: HttpRequest) -> HttpResponse:
+        """Answer a request of AWS's wire."""
+        return self.gateway.answer(http)
+
+    def answer_from_memory(self, http: HttpRequest, held: list[bytes]) -> HttpResponse:
+        """Answer without waiting (see `Gateway.answer_from_memory`)."""
+        return self.gateway.answer_from_memory(http, held)
+
+    def record(self, held: list[bytes]) -> None:
+        """Write the records of answers that are about to leave."""
+        self.gateway.record(held)
+
+    def unavailable(self, http: HttpRequest) -> HttpResponse:
+        """Answer a request whose record could not be written."""
+        return self.gateway.refuse(http, ServiceUnavailable())
 
     def beside(self, http: HttpRequest) -> HttpResponse | None:
         """Answer a request to the paths beside AWS's, or None where it is not one."""

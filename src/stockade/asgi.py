@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ASGI shell: the one asynchronous file of the control plane.
 
-It reads a body within limits, has the gateway answer from memory on the event loop where it can and
-on a small thread pool where the store has to be asked, and serves the few paths beside AWS's.
+It reads a body within limits, has the gateway answer on a small thread pool, and serves the few
+paths beside AWS's. What memory can answer goes a shorter way (http11.py): `Turn` answers it on the
+event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-from stockade.http11 import TRIED
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.store.errors import NotInMemory
+from stockade.store.segments import JournalUnavailable
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("stockade.asgi")
 
 THREADS = 16
 THREADS_BESIDE = 4
@@ -38,11 +42,57 @@ BESIDE = (b"/_", b"/moto-api/")
 class Answers(Protocol):
     """What the shell needs of the composition root."""
 
-    def answer(self, http: HttpRequest, *, memory_only: bool = False) -> HttpResponse: ...
+    def answer(self, http: HttpRequest) -> HttpResponse: ...
+    def answer_from_memory(self, http: HttpRequest, held: list[bytes]) -> HttpResponse: ...
+    def record(self, held: list[bytes]) -> None: ...
+    def unavailable(self, http: HttpRequest) -> HttpResponse: ...
     def beside(self, http: HttpRequest) -> HttpResponse | None: ...
     def too_large(self, http: HttpRequest) -> HttpResponse: ...
     @property
     def body_limit(self) -> int: ...
+
+
+Reply = Callable[[HttpResponse], None]
+
+
+class Turn:
+    """What is answered from memory in one turn of the event loop: it leaves together at its end.
+
+    The records are written at once, and then the answers are: one system call instead of many, and
+    the processor does one thing at a time, which is worth a quarter of the throughput.
+    """
+
+    def __init__(self, app: Answers) -> None:
+        self._app = app
+        self._held: list[bytes] = []
+        self._waiting: list[tuple[HttpRequest, HttpResponse, Reply]] = []
+
+    def answer(self, http: HttpRequest, reply: Reply) -> bool:
+        """Answer at the end of this turn, or return False where something must be waited for."""
+        if http.raw_path.startswith(BESIDE):
+            return False
+        try:
+            response = self._app.answer_from_memory(http, self._held)
+        except NotInMemory:
+            return False
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self.end)
+        self._waiting.append((http, response, reply))
+        return True
+
+    def end(self) -> None:
+        """Write the records and send the answers; without a record there is no answer but 503."""
+        waiting, self._waiting = self._waiting, []
+        held, self._held = self._held, []
+        try:
+            self._app.record(held)
+        except JournalUnavailable as fault:
+            log.error("%d calls failed: %s", len(waiting), fault)  # noqa: TRY400  it says it all
+            for http, _, reply in waiting:
+                reply(self._app.unavailable(http))
+            return
+        for _, response, reply in waiting:
+            reply(response)
 
 
 class Shell:
@@ -50,6 +100,7 @@ class Shell:
 
     def __init__(self, app: Answers, on_start: Callable[[], None] | None = None) -> None:
         self._app = app
+        self.turn = Turn(app)
         self._on_start = on_start
         self._threads = ThreadPoolExecutor(THREADS, "stockade")
         self._beside = ThreadPoolExecutor(THREADS_BESIDE, "beside")
@@ -79,17 +130,7 @@ class Shell:
             await self._send(send, refusal)
             return
         http.body = body
-        answered = None if scope.get(TRIED) else self.quick(http)
-        await self._send(send, answered or await self._answer(http))
-
-    def quick(self, http: HttpRequest) -> HttpResponse | None:
-        """Return the answer if memory has it, None where something has to be waited for."""
-        if http.raw_path.startswith(BESIDE):
-            return None
-        try:
-            return self._app.answer(http, memory_only=True)
-        except NotInMemory:
-            return None
+        await self._send(send, await self._answer(http))
 
     async def _answer(self, http: HttpRequest) -> HttpResponse:
         loop = asyncio.get_running_loop()

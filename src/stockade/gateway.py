@@ -9,7 +9,7 @@ and text; a bug is logged under its request id and leaves the wire as a bare 500
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -43,6 +43,9 @@ from stockade.store.unit import Unit
 from stockade.store.vault import Vault
 
 log = logging.getLogger("stockade.gateway")
+
+Write = Callable[[bytes], None]
+"""Takes the line of a record that has no transaction."""
 
 GLOBAL_REGION = "us-east-1"
 """Where AWS records the calls of services without Regions."""
@@ -89,12 +92,24 @@ class Gateway:
         self._unknown_account = unknown_account
         self._bound: dict[tuple[str, str], Bound] = {}
 
-    def answer(self, http: HttpRequest, *, memory_only: bool = False) -> HttpResponse:
-        """Answer one request.
+    def answer(self, http: HttpRequest) -> HttpResponse:
+        """Answer one request, its record written."""
+        return self._answer(http, self._journal.append, memory_only=False)
 
-        With `memory_only` it either answers from memory, without waiting for anything, or raises
-        `NotInMemory` before anything was changed or recorded: call it again on a thread then.
+    def answer_from_memory(self, http: HttpRequest, held: list[bytes]) -> HttpResponse:
+        """Answer one request without waiting for anything, its record put into `held`.
+
+        The caller has what was held written (`record`) before the answer leaves. What memory does
+        not have raises `NotInMemory` before anything was held: call `answer` on a thread then.
         """
+        return self._answer(http, held.append, memory_only=True)
+
+    def record(self, held: list[bytes]) -> None:
+        """Write the records of answers that are about to leave, or raise JournalUnavailable."""
+        if held:
+            self._journal.append(*held)
+
+    def _answer(self, http: HttpRequest, record: Write, *, memory_only: bool) -> HttpResponse:
         request_id = self._ids.uuid()
         claim = _claim(http)
         wire = self._catalogue.wire(http, claim.service)
@@ -103,7 +118,11 @@ class Gateway:
             bound = self._operation(http, wire, claim, memory_only=memory_only)
             operation = bound.wire
             with self._store.read(memory_only=memory_only) as unit:
-                return self._answer(http, wire, claim, bound, unit, request_id)
+                ctx = self._context(http, bound, claim, unit, request_id, record)
+                self._authenticate(http, bound, claim, ctx, wire.family)
+                params = self._read(http, wire, bound, ctx)
+                output = self.perform(ctx, bound, params, wire.family)
+                return wire.render(operation, output, request_id)
         except NotInMemory:
             raise
         except AwsError as error:
@@ -120,14 +139,6 @@ class Gateway:
         wire = self._catalogue.wire(http, _claim(http).service)
         return wire.render_error(error, self._ids.uuid())
 
-    def _answer(
-        self, http: HttpRequest, wire: Wire, claim: Claim, bound: Bound, unit: Unit, request_id: str
-    ) -> HttpResponse:
-        ctx = self._context(http, bound, claim, unit, request_id)
-        self._authenticate(http, bound, claim, ctx, wire.family)
-        params = self._read(http, wire, bound, ctx)
-        return wire.render(bound.wire, self.perform(ctx, bound, params, wire.family), request_id)
-
     def perform(self, ctx: Context, bound: Bound, params: Mapping[str, Any], family: str) -> Output:
         """Decide, record and run one operation; a write is one transaction, its record inside."""
         record = self._record(ctx, bound)
@@ -139,10 +150,10 @@ class Gateway:
         except NotInMemory:
             raise
         except Exception as fault:
-            self._journal.append(_refused(record, _as_error(fault), family))
+            ctx.record(_refused(record, _as_error(fault), family))
             raise
         for line in self._audit.succeed(record, None, ctx.now):
-            self._journal.append(line)
+            ctx.record(line)
         return output
 
     def _write(
@@ -191,7 +202,13 @@ class Gateway:
         return bound
 
     def _context(
-        self, http: HttpRequest, bound: Bound, claim: Claim, unit: Unit, request_id: str
+        self,
+        http: HttpRequest,
+        bound: Bound,
+        claim: Claim,
+        unit: Unit,
+        request_id: str,
+        record: Write,
     ) -> Context:
         """Return the context of a call whose caller is not proven yet."""
         region = claim.signed.region if claim.signed else GLOBAL_REGION
@@ -201,6 +218,7 @@ class Gateway:
             region=GLOBAL_REGION if bound.service.entry.global_service else region,
             caller=_NOBODY,
             unit=unit,
+            record=record,
             random=self._random,
             nonce=self._nonces.piece,
             vault=self._vault,
@@ -258,7 +276,7 @@ class Gateway:
         try:
             params: Mapping[str, Any] = wire.read(http, bound.wire)
         except AwsError as refusal:
-            self._journal.append(_refused(self._record(ctx, bound), refusal, wire.family))
+            ctx.record(_refused(self._record(ctx, bound), refusal, wire.family))
             raise
         return params
 
@@ -276,7 +294,7 @@ class Gateway:
             claim.signed.access_key_id if claim.signed else ""
         )
         record.recipient_account_id = self._unknown_account
-        self._journal.append(_refused(record, refusal, family))
+        ctx.record(_refused(record, refusal, family))
 
 
 class Claim(NamedTuple):

@@ -5,9 +5,10 @@ Bounds: a head that is too large, or that asks for another protocol, is answered
 connection on which a request does not come to its end in time, or that is idle, is closed.
 
 The short cut: a small request is offered to the application as a whole, synchronously, when its
-last byte is there; what can be answered from memory leaves in one write, without a task, a queue or
-a message between. Everything else is handed to uvicorn as if it had just arrived, and goes through
-ASGI. The answers are the same: `tests/house/test_http11.py` compares them.
+last byte is there; what can be answered from memory leaves at the end of this turn of the event
+loop, without a task, a queue or a message between. Everything else is handed to uvicorn as if it
+had just arrived, and goes through ASGI. The answers are the same: `tests/house/test_http11.py`
+compares them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from stockade.protocol.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from uvicorn._types import ASGI3Application
 
 HEAD_LIMIT = 65_536
@@ -33,15 +36,22 @@ KEEP_ALIVE_SECONDS = 75
 """How long a connection may be idle."""
 
 
-TRIED = "stockade.tried"
-"""In the scope of a request that could not be answered at once."""
+class Turn(Protocol):
+    """One turn of the event loop: what is answered in it leaves together."""
+
+    def answer(self, http: HttpRequest, reply: Callable[[HttpResponse], None]) -> bool:
+        """Answer if it takes no waiting, or return False to be asked through ASGI."""
+
+    def end(self) -> None:
+        """Send what was answered so far."""
 
 
-class Quick(Protocol):
-    """An application that may answer at once."""
+class Application(Protocol):
+    """An ASGI application that has a short cut."""
 
-    def quick(self, http: HttpRequest) -> HttpResponse | None:
-        """Return the answer if it takes no waiting, None to be asked through ASGI."""
+    @property
+    def turn(self) -> Turn:
+        """What answers from memory."""
 
 
 class OneWrite(asyncio.Transport):
@@ -84,7 +94,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._quick = cast("Quick", self.config.app).quick
+        self._turn = cast("Application", self.config.app).turn
         self._parts: list[bytes] | None = None
         self._waiting_since: float | None = self.loop.time()
         self._idle_since: float | None = None
@@ -95,19 +105,24 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        self._head = 0
         self._waiting_since, self._idle_since = self.loop.time(), None
-        super().on_message_begin()
+        self._head = self._announced = 0
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_url(self, url: bytes) -> None:
         self._head += len(url)
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head += len(name) + len(value)
         if self._head > HEAD_LIMIT:
             raise ValueError("the head of the request is too large")
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"content-length":
+            self._announced = int(value)
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._head > HEAD_LIMIT:
@@ -118,7 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._may_be_quick():
             self._parts, self._size = [], 0
         else:
-            super().on_headers_complete()
+            self._give_head()
 
     def on_body(self, body: bytes) -> None:
         if self._parts is None:
@@ -132,12 +147,10 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._waiting_since = None
         if self._parts is not None:
-            response = self._quick(self._request(b"".join(self._parts)))
-            if response is not None:
+            reply = self._reply if self.parser.should_keep_alive() else self._reply_and_close
+            if self._turn.answer(self._request(b"".join(self._parts)), reply):
                 self._parts = None
-                self._reply(response)
                 return
-            self.scope[TRIED] = True  # type: ignore[literal-required]
             self._hand_over()
         super().on_message_complete()
 
@@ -161,15 +174,8 @@ class HttpProtocol(HttpToolsProtocol):
             and self.url.startswith(b"/")
             and self.url.isascii()
             and b"#" not in self.url
-            and self._announced() <= QUICK_BODY_LIMIT
+            and self._announced <= QUICK_BODY_LIMIT  # ASGI refuses an absurd one
         )
-
-    def _announced(self) -> int:
-        """Return the length of the body, as far as the head tells: ASGI refuses an absurd one."""
-        for name, value in self.headers:
-            if name == b"content-length":
-                return int(value)
-        return 0
 
     def _request(self, body: bytes) -> HttpRequest:
         path, _, query = self.url.partition(b"?")
@@ -184,25 +190,50 @@ class HttpProtocol(HttpToolsProtocol):
         )
 
     def _reply(self, response: HttpResponse) -> None:
-        """Send the answer in one write."""
+        """Send an answer in one write."""
+        self._send(response, b"\r\n")
+        if self._waiting_since is None:
+            self._idle_since = self.loop.time()
+
+    def _reply_and_close(self, response: HttpResponse) -> None:
+        """Send the last answer of a connection."""
+        self._send(response, b"connection: close\r\n\r\n")
+        self.transport.close()
+
+    def _send(self, response: HttpResponse, end_of_head: bytes) -> None:
+        if self.transport.is_closing():
+            return
         self.server_state.total_requests += 1
-        keep_alive = self.parser.should_keep_alive()
         parts = [httptools_impl.STATUS_LINE[response.status]]
-        for name, value in (*self.server_state.default_headers, *response.headers):
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        for name, value in response.headers:
             parts += (name, b": ", value, b"\r\n")
         parts.append(b"content-length: %d\r\n" % len(response.body))
-        parts.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+        parts.append(end_of_head)
         parts.append(response.body)
         self.transport.write(b"".join(parts))
-        if keep_alive:
-            self._idle_since = self.loop.time()
-        else:
-            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        self._turn.end()  # the answers to what came before go first
+        super().send_400_response(msg)
+
+    def shutdown(self) -> None:
+        self._turn.end()
+        super().shutdown()
+
+    def _give_head(self) -> None:
+        """Give uvicorn the head, as if it had just arrived."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
 
     def _hand_over(self) -> None:
         """Give uvicorn what was held back, as if it had just arrived."""
         parts, self._parts = self._parts or [], None
-        super().on_headers_complete()
+        self._give_head()
         for part in parts:
             super().on_body(part)
 

@@ -148,6 +148,7 @@ class Reconciler:
             region=scope.region,
             caller=Caller.nobody(),
             unit=unit,
+            record=self._journal.append,
             random=self._random,
             nonce=self._nonces.piece,
             vault=self._vault,

@@ -10,17 +10,25 @@ import threading
 import pytest
 
 from stockade.app import Stockade
-from stockade.asgi import Shell
-from stockade.protocol.http import HttpRequest, HttpResponse
+from stockade.asgi import Reply, Shell, Turn
+from stockade.protocol.http import HttpRequest
 from stockade.server import Listen, bind, run_uvicorn
+
+
+class Never(Turn):
+    """A turn in which nothing is answered."""
+
+    def answer(self, http: HttpRequest, reply: Reply) -> bool:
+        del http, reply
+        return False
 
 
 class Slow(Shell):
     """A shell that never answers at once."""
 
-    def quick(self, http: HttpRequest) -> HttpResponse | None:
-        del http
-        return None
+    def __init__(self, app: Stockade) -> None:
+        super().__init__(app)
+        self.turn = Never(app)
 
 
 def serve(shell: Shell) -> int:
@@ -120,3 +128,17 @@ def test_pipelined_requests_are_answered_in_order(ports: tuple[int, int]) -> Non
 def test_absurd_heads_get_a_400(ports: tuple[int, int], raw: bytes) -> None:
     for port in ports:
         assert exchange(port, raw).startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_absurd_head_is_refused_after_the_answers_before_it(ports: tuple[int, int]) -> None:
+    raw = b"GET /?Action=Nothing HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"\x16\x03\x01 nothing"
+    received = exchange(ports[0], raw, answers=2)
+    assert received.count(b"HTTP/1.1 ") == 2
+    assert received.index(b"<ErrorResponse") < received.index(b"Invalid HTTP request")
+
+
+def test_many_answers_of_one_turn_leave_together(ports: tuple[int, int]) -> None:
+    raw = b"GET /?Action=Nothing HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40
+    received = exchange(ports[0], raw, answers=40)
+    identifiers = set(re.findall(rb"x-amzn-requestid: ([0-9a-f-]{36})", received))
+    assert len(identifiers) == 40

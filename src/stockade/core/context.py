@@ -42,6 +42,8 @@ class Context(msgspec.Struct, kw_only=True):
     region: str
     caller: Caller
     unit: Unit
+    record: Callable[[bytes], None]
+    """Takes a record that has no transaction; it is written before the answer leaves."""
     random: Random
     """For secrets; see `nonce` for what is none."""
     nonce: Callable[[], bytes]

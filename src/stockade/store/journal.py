@@ -5,7 +5,7 @@ Two ways lead in, and both are done when they return:
 
  - `insert` puts the record of a change into the change's own transaction (the table
    `journal_inbox`): both are there or neither is.
- - `append` writes the record of a read or a refusal as one line to this process's segment
+ - `append` writes the records of reads and refusals as lines to this process's segment
    (segments.py), without a transaction.
 
 `ship` moves what came in both ways to the records that lookups see (lines.py, blocks.py).
@@ -63,7 +63,7 @@ class Journal:
     def __init__(self, data: Path | None, random: Callable[[int], bytes]) -> None:
         self._lines: Lines = Lines() if data is None else SegmentLines(data / "journal", random)
         self.append = self._lines.append
-        """Writes the record of a call without a transaction, or raises JournalUnavailable."""
+        """Writes the records of calls without a transaction, or raises JournalUnavailable."""
 
     def insert(self, unit: Unit, record: bytes) -> None:
         """Write the record of a change within the change's transaction."""

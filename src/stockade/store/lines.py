@@ -76,10 +76,11 @@ class Lines:
         self._waiting: list[bytes] = []
         self._lock = threading.Lock()
 
-    def append(self, line: bytes) -> None:
-        """Keep one line."""
-        entries.check(line)  # there is no file in which what is no record could be set aside
-        self._waiting.append(line)
+    def append(self, *lines: bytes) -> None:
+        """Keep lines."""
+        for line in lines:
+            entries.check(line)  # there is no file in which what is no record could be set aside
+        self._waiting.extend(lines)
 
     @contextmanager
     def taking(self, store: Store, batch: Batch) -> Iterator[Taken]:
@@ -110,9 +111,9 @@ class SegmentLines(Lines):
         self._writer = SegmentWriter(directory, f"{host}-{os.getpid()}-{random(8).hex()}")
         self._memory = _Memory()
 
-    def append(self, line: bytes) -> None:
-        """Write one line to the segment, or raise JournalUnavailable."""
-        self._writer.append(line)
+    def append(self, *lines: bytes) -> None:
+        """Write lines to the segment, or raise JournalUnavailable."""
+        self._writer.append(*lines)
 
     @contextmanager
     def taking(self, store: Store, batch: Batch) -> Iterator[Taken]:

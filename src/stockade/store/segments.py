@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Journal segments: where a record goes that has no transaction of its own.
 
-A process appends whole lines to a file that it alone writes, `DIRECTORY/<name>-<n>.jsonl`, each
-with one `write(2)` before the response leaves, so that a killed process loses nothing it answered
-for. A thread syncs the file at most every 50 ms, so that a power cut loses no more than that.
+A process appends whole lines to a file that it alone writes, `DIRECTORY/<name>-<n>.jsonl`, with
+one `write(2)` before the answers leave, so that a killed process loses nothing it answered for. A
+thread syncs the file at most every 50 ms, so that a power cut loses no more than that.
 
 While it lives, the owner of a segment holds an flock on it. Whoever gets that lock knows that
 nothing will be added, ships the rest (journal.py) and deletes the file. A line without its newline
@@ -63,11 +63,11 @@ class SegmentWriter:
         self._number = 0
         self._syncer = _Syncer(sync_every)
 
-    def append(self, line: bytes) -> None:
-        """Write one line with one system call, or raise JournalUnavailable and leave no trace."""
-        if b"\n" in line:
+    def append(self, *lines: bytes) -> None:
+        """Write lines with one system call, or raise JournalUnavailable and leave no trace."""
+        data = b"\n".join(lines) + b"\n"
+        if data.count(b"\n") != len(lines):
             raise ValueError("a record is one line")
-        data = line + b"\n"
         length = len(data)
         with self._lock:
             self._must_keep()
@@ -78,7 +78,7 @@ class SegmentWriter:
             except OSError as error:
                 raise self._taken_back(error.strerror) from None
             if written != length:
-                raise self._taken_back("the disk took only a part of the line")
+                raise self._taken_back("the disk took only a part of it")
             self._size += length
         self._syncer.dirty()
 

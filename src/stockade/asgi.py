@@ -52,47 +52,69 @@ class Answers(Protocol):
     def body_limit(self) -> int: ...
 
 
-Reply = Callable[[HttpResponse], None]
+class Asker(Protocol):
+    """A connection that waits for an answer."""
+
+    def reply(self, response: HttpResponse) -> None:
+        """Send the answer."""
+
+    def hand_over(self) -> None:
+        """Ask through ASGI."""
 
 
 class Turn:
-    """What is answered from memory in one turn of the event loop: it leaves together at its end.
+    """The requests of one turn of the event loop: all are answered at its end.
 
-    The records are written at once, and then the answers are: one system call instead of many, and
-    the processor does one thing at a time, which is worth a quarter of the throughput.
+    First every connection is read, then everything is answered from memory, then the records are
+    written at once, then the answers leave. So the kernel is entered less, and the processor does
+    one thing at a time, which is worth a third of the throughput.
     """
 
     def __init__(self, app: Answers) -> None:
         self._app = app
-        self._held: list[bytes] = []
-        self._waiting: list[tuple[HttpRequest, HttpResponse, Reply]] = []
+        self._asked: list[tuple[HttpRequest, Asker]] = []
 
-    def answer(self, http: HttpRequest, reply: Reply) -> bool:
-        """Answer at the end of this turn, or return False where something must be waited for."""
-        if http.raw_path.startswith(BESIDE):
-            return False
-        try:
-            response = self._app.answer_from_memory(http, self._held)
-        except NotInMemory:
-            return False
-        if not self._waiting:
+    def add(self, http: HttpRequest, asker: Asker) -> None:
+        """Have a request answered at the end of this turn."""
+        if not self._asked:
             asyncio.get_running_loop().call_soon(self.end)
-        self._waiting.append((http, response, reply))
-        return True
+        self._asked.append((http, asker))
 
     def end(self) -> None:
+        """Answer everything that was asked."""
+        asked, self._asked = self._asked, []
+        held: list[bytes] = []
+        answered = []
+        for http, asker in asked:
+            response = self._answer(http, held)
+            if response is None:
+                asker.hand_over()
+            else:
+                answered.append((http, asker, response))
+        self._send(answered, held)
+
+    def _answer(self, http: HttpRequest, held: list[bytes]) -> HttpResponse | None:
+        """Return the answer, or None where something has to be waited for."""
+        if http.raw_path.startswith(BESIDE):
+            return None
+        try:
+            return self._app.answer_from_memory(http, held)
+        except NotInMemory:
+            return None
+
+    def _send(
+        self, answered: list[tuple[HttpRequest, Asker, HttpResponse]], held: list[bytes]
+    ) -> None:
         """Write the records and send the answers; without a record there is no answer but 503."""
-        waiting, self._waiting = self._waiting, []
-        held, self._held = self._held, []
         try:
             self._app.record(held)
         except JournalUnavailable as fault:
-            log.error("%d calls failed: %s", len(waiting), fault)  # noqa: TRY400  it says it all
-            for http, _, reply in waiting:
-                reply(self._app.unavailable(http))
+            log.error("%d calls failed: %s", len(answered), fault)  # noqa: TRY400  it says it all
+            for http, asker, _ in answered:
+                asker.reply(self._app.unavailable(http))
             return
-        for _, response, reply in waiting:
-            reply(response)
+        for _, asker, response in answered:
+            asker.reply(response)
 
 
 class Shell:

@@ -4,11 +4,10 @@
 Bounds: a head that is too large, or that asks for another protocol, is answered with 400; a
 connection on which a request does not come to its end in time, or that is idle, is closed.
 
-The short cut: a small request is offered to the application as a whole, synchronously, when its
-last byte is there; what can be answered from memory leaves at the end of this turn of the event
-loop, without a task, a queue or a message between. Everything else is handed to uvicorn as if it
-had just arrived, and goes through ASGI. The answers are the same: `tests/house/test_http11.py`
-compares them.
+The short cut: a small request is offered to the application as a whole at the end of the turn of
+the event loop in which its last byte came; what can be answered from memory leaves then, without a
+task, a queue or a message between. Everything else is handed to uvicorn as if it had just arrived,
+and goes through ASGI. The answers are the same: `tests/house/test_http11.py` compares them.
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol, cast
 
+import httptools
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from stockade.protocol.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from uvicorn._types import ASGI3Application
 
 HEAD_LIMIT = 65_536
@@ -37,13 +35,13 @@ KEEP_ALIVE_SECONDS = 75
 
 
 class Turn(Protocol):
-    """One turn of the event loop: what is answered in it leaves together."""
+    """One turn of the event loop: what is asked in it is answered together."""
 
-    def answer(self, http: HttpRequest, reply: Callable[[HttpResponse], None]) -> bool:
-        """Answer if it takes no waiting, or return False to be asked through ASGI."""
+    def add(self, http: HttpRequest, asker: HttpProtocol) -> None:
+        """Have a request answered by `reply`, or sent through ASGI by `hand_over`."""
 
     def end(self) -> None:
-        """Send what was answered so far."""
+        """Answer what was asked so far."""
 
 
 class Application(Protocol):
@@ -96,6 +94,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._turn = cast("Application", self.config.app).turn
         self._parts: list[bytes] | None = None
+        self._asked = False
         self._waiting_since: float | None = self.loop.time()
         self._idle_since: float | None = None
         self._watch()
@@ -105,6 +104,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
+        if self._asked:
+            self._turn.end()  # one request of a connection at a time
         self._waiting_since, self._idle_since = self.loop.time(), None
         self._head = self._announced = 0
         self.url, self.headers, self.expect_100_continue = b"", [], False
@@ -146,13 +147,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._waiting_since = None
-        if self._parts is not None:
-            reply = self._reply if self.parser.should_keep_alive() else self._reply_and_close
-            if self._turn.answer(self._request(b"".join(self._parts)), reply):
-                self._parts = None
-                return
-            self._hand_over()
-        super().on_message_complete()
+        if self._parts is None:
+            super().on_message_complete()
+            return
+        self._keep_alive = self.parser.should_keep_alive()
+        self._asked = True
+        self._turn.add(self._request(b"".join(self._parts)), self)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.transport = self._answering = OneWrite(self.transport, cycle)
@@ -189,18 +189,9 @@ class HttpProtocol(HttpToolsProtocol):
             secure=self.scheme == "https",
         )
 
-    def _reply(self, response: HttpResponse) -> None:
-        """Send an answer in one write."""
-        self._send(response, b"\r\n")
-        if self._waiting_since is None:
-            self._idle_since = self.loop.time()
-
-    def _reply_and_close(self, response: HttpResponse) -> None:
-        """Send the last answer of a connection."""
-        self._send(response, b"connection: close\r\n\r\n")
-        self.transport.close()
-
-    def _send(self, response: HttpResponse, end_of_head: bytes) -> None:
+    def reply(self, response: HttpResponse) -> None:
+        """Send the answer in one write."""
+        self._asked, self._parts = False, None
         if self.transport.is_closing():
             return
         self.server_state.total_requests += 1
@@ -210,9 +201,26 @@ class HttpProtocol(HttpToolsProtocol):
         for name, value in response.headers:
             parts += (name, b": ", value, b"\r\n")
         parts.append(b"content-length: %d\r\n" % len(response.body))
-        parts.append(end_of_head)
+        parts.append(b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n")
         parts.append(response.body)
         self.transport.write(b"".join(parts))
+        if self._keep_alive:
+            self._idle_since = self.loop.time()
+        else:
+            self.transport.close()
+
+    def hand_over(self) -> None:
+        """Have the request answered through ASGI."""
+        self._asked = False
+        if self.transport.is_closing():
+            return
+        try:
+            self._hand_over()
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        self.cycle.keep_alive = self._keep_alive  # the parser has forgotten it
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._turn.end()  # the answers to what came before go first

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from stockade.app import Stockade
-from stockade.asgi import Reply, Shell, Turn
+from stockade.asgi import Asker, Shell, Turn
 from stockade.protocol.http import HttpRequest
 from stockade.server import Listen, bind, run_uvicorn
 
@@ -18,9 +18,9 @@ from stockade.server import Listen, bind, run_uvicorn
 class Never(Turn):
     """A turn in which nothing is answered."""
 
-    def answer(self, http: HttpRequest, reply: Reply) -> bool:
-        del http, reply
-        return False
+    def add(self, http: HttpRequest, asker: Asker) -> None:
+        del http
+        asker.hand_over()
 
 
 class Slow(Shell):
@@ -94,6 +94,7 @@ REQUESTS = [
     post(b"{}", b"Expect: 100-continue"),
     b"GET /?Action=GetCallerIdentity HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /a%2Fb/../c?x=%20 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET //[x HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
     b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 ]

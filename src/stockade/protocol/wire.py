@@ -26,8 +26,8 @@ class Prepared(NamedTuple):
 
     read: Callable[[Any], dict[str, Any]]
     """From what the wire has decoded to validated members by the model's names."""
-    write: Callable[[Mapping[str, Any]], bytes]
-    """From output members by the model's names to a body."""
+    write: Callable[[Mapping[str, Any]], Any]
+    """From output members by the model's names to a body, or to more of the answer."""
 
 
 class Wire(Protocol):
@@ -88,3 +88,16 @@ def error_shape(operation: WireOperation | None, code: str, error: AwsError) -> 
     if shape is None and error.members:
         raise TypeError(f"{operation.service} has no error {code} for {sorted(error.members)}")
     return shape
+
+
+def query_error(
+    operation: WireOperation | None, shape: Any, code: str, status: int
+) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """Return the name of an error, and the header with the code that it had over query.
+
+    Services that once spoke query (`awsQueryCompatible`) tell their clients both.
+    """
+    if shape is None or operation is None or not operation.home.query_compatible:
+        return code, []
+    fault = "Sender" if status < 500 else "Receiver"
+    return shape.name, [(b"x-amzn-query-error", f"{shape.error_code};{fault}".encode())]

@@ -59,6 +59,13 @@ class UnknownOperation(FamilyError):
     )
 
 
+class IncompleteBody(AwsError):
+    """A body that is read as it arrives broke off: its sender is gone."""
+
+    code = "IncompleteBody"
+    template = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+
+
 class InvalidAction(AwsError):
     """A query request for an operation or a version that the service does not have."""
 

@@ -103,7 +103,6 @@ class Streaming(Stockade):
         )
 
 
-
 @pytest.fixture(scope="module")
 def deposit() -> Deposit:
     return Deposit()

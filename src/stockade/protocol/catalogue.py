@@ -93,8 +93,10 @@ class Catalogue:
         """Return the protocol of the service of the host, or of one that has such a path."""
         for service in self._services.signed_as(host_label(http)):
             return _wire_of(service)
-        rest = () if _has_action(http) else self._services
-        for service in rest:
+        if _has_action(http):
+            return QUERY
+        # S3's paths fit nearly everything, so they come last.
+        for service in sorted(self._services, key=lambda service: service.entry.s3_style):
             if service.entry.target_prefix is None and _has_route(service, http):
                 return _wire_of(service)
         return QUERY

@@ -86,7 +86,7 @@ class JsonWire:
         """Return the answer for an error."""
         code, status, message = answer(error, self.family)
         shape = error_shape(operation, code, error)
-        named, more = query_error(operation, shape, code, status)
+        named, more = query_error(operation, shape, error, code, status)
         body: dict[str, Any] = {"__type": named}
         if message:
             body[message_member(error, shape)] = message

@@ -91,13 +91,16 @@ def error_shape(operation: WireOperation | None, code: str, error: AwsError) -> 
 
 
 def query_error(
-    operation: WireOperation | None, shape: Any, code: str, status: int
+    operation: WireOperation | None, shape: Any, error: AwsError, code: str, status: int
 ) -> tuple[str, list[tuple[bytes, bytes]]]:
     """Return the name of an error, and the header with the code that it had over query.
 
-    Services that once spoke query (`awsQueryCompatible`) tell their clients both.
+    Services that once spoke query (`awsQueryCompatible`) tell their clients both. The old code is
+    what the error says over query, else the model's.
     """
     if shape is None or operation is None or not operation.home.query_compatible:
         return code, []
     fault = "Sender" if status < 500 else "Receiver"
-    return shape.name, [(b"x-amzn-query-error", f"{shape.error_code};{fault}".encode())]
+    told, _ = error.on("query")
+    old = shape.error_code if told == code else told
+    return shape.name, [(b"x-amzn-query-error", f"{old};{fault}".encode())]

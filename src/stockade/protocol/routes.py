@@ -58,6 +58,7 @@ class Router:
     def __init__(self, home: WireService) -> None:
         self._home = home
         self._roots: dict[str, _Node] = {}
+        self._needs: dict[str, _Needs] = {}
         for name in sorted(home.operation_names):
             http = home.model.operation_model(name).http
             self._add(name, http.get("method", "POST"), http.get("requestUri", "/"))
@@ -90,27 +91,41 @@ class Router:
         headers = http.table()
 
         def rank(route: Route) -> tuple[bool, int, int, bool]:
-            operation = self._home.model.operation_model(route.name)
-            needed = _needed(operation.input_shape)
-            absent = sum(
-                key not in query if place == "querystring" else key.lower().encode() not in headers
-                for place, key in needed
-            )
-            return (absent == 0, len(route.query), len(needed) - absent, not operation.deprecated)
+            needs = self._needs_of(route.name)
+            absent = sum(key not in query for key in needs.query)
+            absent += sum(key not in headers for key in needs.headers)
+            there = len(needs.query) + len(needs.headers) - absent
+            return absent == 0, len(route.query), there, not needs.deprecated
 
         return max(routes, key=rank).name  # the first by name where nothing else decides
 
+    def _needs_of(self, name: str) -> _Needs:
+        """Return what an operation asks for beside its path, computed once."""
+        needs = self._needs.get(name)
+        if needs is None:
+            operation = self._home.model.operation_model(name)
+            needs = _needs(operation.input_shape, deprecated=operation.deprecated)
+            self._needs[name] = needs
+        return needs
 
-def _needed(shape: Any) -> list[tuple[str, str]]:
-    """Return the places of the required members in query and headers."""
-    if shape is None:
-        return []
-    places = [shape.members[name].serialization for name in shape.required_members]
-    return [
-        (place["location"], place["name"])
-        for place in places
-        if place.get("location") in ("querystring", "header") and "name" in place
+
+class _Needs(NamedTuple):
+    """What requests for an operation must have beside its path."""
+
+    query: tuple[str, ...]
+    headers: tuple[bytes, ...]
+    deprecated: bool
+
+
+def _needs(shape: Any, *, deprecated: bool) -> _Needs:
+    names = [] if shape is None else shape.required_members
+    places = [
+        (place.get("location"), place.get("name", ""))
+        for place in (shape.members[name].serialization for name in names)
     ]
+    query = tuple(name for location, name in places if location == "querystring")
+    headers = tuple(name.lower().encode() for location, name in places if location == "header")
+    return _Needs(query, headers, deprecated)
 
 
 def _segments(path: str) -> list[str]:

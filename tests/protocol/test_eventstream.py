@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stockade.protocol.catalogue import Catalogue, ServiceEntry, WireOperation
@@ -51,12 +51,14 @@ class Drop:
         return self._body.read(min(size, 1))
 
 
+@settings(deadline=None)
 @given(headers=_HEADERS, payload=st.binary(max_size=300))
 def test_frames_survive(headers: dict[str, Any], payload: bytes) -> None:
     raw = encode(headers, payload)
     assert list(frames(Drop(raw + raw))) == [Frame(headers, payload)] * 2
 
 
+@settings(deadline=None)
 @given(headers=_HEADERS, payload=st.binary(max_size=300))
 def test_botocore_reads_the_same(headers: dict[str, Any], payload: bytes) -> None:
     buffer = EventStreamBuffer()
@@ -71,6 +73,7 @@ def test_botocore_reads_the_same(headers: dict[str, Any], payload: bytes) -> Non
     assert message.headers == theirs
 
 
+@settings(deadline=None)
 @given(
     raw=_HEADERS.map(lambda headers: encode(headers, b"payload")),
     place=st.integers(0, 10**6),
@@ -83,6 +86,7 @@ def test_a_flipped_bit_is_noticed(raw: bytes, place: int, bit: int) -> None:
         list(frames(BytesIO(bytes(broken))))
 
 
+@settings(deadline=None)
 @given(raw=st.binary(max_size=200), cut=st.integers(1, 40))
 def test_garbage_and_half_frames_are_refused(raw: bytes, cut: int) -> None:
     whole = encode({"a": "b"}, b"payload")

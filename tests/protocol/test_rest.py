@@ -223,6 +223,15 @@ def test_s3_has_errors_of_its_own_shape() -> None:
     )
 
 
+def test_s3_tells_more_beside_code_and_message() -> None:
+    class Refused(AwsError):
+        def elements_on(self, family: str) -> dict[str, str]:
+            return {"BucketName": "<b>"} if family == "s3" else {}
+
+    assert b"<BucketName>&lt;b&gt;</BucketName>" in S3.render_error(Refused("No."), "i").body
+    assert b"BucketName" not in REST_XML.render_error(Refused("No."), "i").body
+
+
 def test_errors_in_the_other_protocols(catalogue: Catalogue) -> None:
     rest_json = REST_JSON.render_error(MissingAuthenticationToken(), "an-id")
     assert dict(rest_json.headers)[b"x-amzn-errortype"] == b"MissingAuthenticationTokenException"

@@ -66,6 +66,8 @@ class RestXmlWire(RestWire):
         parts = [f"<Code>{escape(code)}</Code>"]
         if message:
             parts.append(f"<Message>{escape(message)}</Message>")
+        told = error.elements_on(self.family)
+        parts += [f"<{name}>{escape(value)}</{name}>" for name, value in told.items()]
         if shape is not None:
             more, members = error_parts(shape, error.members)
             headers += more

@@ -161,6 +161,10 @@ class Stockade:
         """Answer a request whose record could not be written."""
         return self.gateway.refuse(http, ServiceUnavailable())
 
+    def streams(self, http: HttpRequest) -> bool:
+        """Tell whether a body is to be read as it arrives (see `Gateway.streams`)."""
+        return self.gateway.streams(http)
+
     def beside(self, http: HttpRequest) -> HttpResponse | None:
         """Answer a request to the paths beside AWS's, or None where it is not one."""
         return self._beside.answer(http)

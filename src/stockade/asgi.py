@@ -3,7 +3,7 @@
 
 It reads a body within limits, has the gateway answer on a small thread pool, and serves the few
 paths beside AWS's. What memory can answer goes a shorter way (http11.py): `Turn` answers it on the
-event loop.
+event loop. A body that the model calls a stream is not held as a whole (streaming.py).
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from stockade.http11 import STREAMED
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.store.errors import NotInMemory
 from stockade.store.segments import JournalUnavailable
+from stockade.streaming import Arriving, send_pieces
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,6 +27,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("stockade.asgi")
 
 THREADS = 16
+THREADS_STREAMING = 64
+"""For bodies that are not held as a whole: slow senders keep nobody else waiting."""
 THREADS_BESIDE = 4
 """For the paths beside AWS's: probes are answered also while all calls wait for the store."""
 DROPPED = 16 * 1024 * 1024
@@ -47,6 +51,7 @@ class Answers(Protocol):
     def record(self, held: list[bytes]) -> None: ...
     def unavailable(self, http: HttpRequest) -> HttpResponse: ...
     def beside(self, http: HttpRequest) -> HttpResponse | None: ...
+    def streams(self, http: HttpRequest) -> bool: ...
     def too_large(self, http: HttpRequest) -> HttpResponse: ...
     @property
     def body_limit(self) -> int: ...
@@ -125,6 +130,7 @@ class Shell:
         self.turn = Turn(app)
         self._on_start = on_start
         self._threads = ThreadPoolExecutor(THREADS, "stockade")
+        self._streaming = ThreadPoolExecutor(THREADS_STREAMING, "streaming")
         self._beside = ThreadPoolExecutor(THREADS_BESIDE, "beside")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,6 +148,9 @@ class Shell:
             client=scope["client"][0] if scope["client"] else "",
             secure=scope["scheme"] == "https",
         )
+        if self._app.streams(http):
+            await self._streamed(scope, http, receive, send)
+            return
         try:
             body = await self._body(http, receive)
         except SenderGone:
@@ -152,7 +161,26 @@ class Shell:
             await self._send(send, refusal)
             return
         http.body = body
-        await self._send(send, await self._answer(http))
+        response = await self._answer(http)
+        if response.stream is None:
+            await self._send(send, response)
+        else:
+            await send_pieces(response, self._streaming, receive, send)
+
+    async def _streamed(
+        self, scope: Scope, http: HttpRequest, receive: Receive, send: Send
+    ) -> None:
+        """Answer a request whose body is read as it arrives."""
+        scope[STREAMED] = True
+        loop = asyncio.get_running_loop()
+        http.stream = arriving = Arriving(receive, loop, waits=http.header(b"expect") is not None)
+        response = await loop.run_in_executor(self._streaming, self._app.answer, http)
+        if not arriving.ended:
+            response.headers = [*response.headers, (b"connection", b"close")]
+        if response.stream is None:
+            await self._send(send, response, arriving)
+        else:
+            await send_pieces(response, self._streaming, receive, send)
 
     async def _answer(self, http: HttpRequest) -> HttpResponse:
         loop = asyncio.get_running_loop()
@@ -180,15 +208,18 @@ class Shell:
                 return b"".join(parts) if size <= self._app.body_limit else None
         return None
 
-    async def _send(self, send: Send, response: HttpResponse) -> None:
-        length = (b"content-length", b"%d" % len(response.body))
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status,
-                "headers": [*response.headers, length],
-            }
-        )
+    async def _send(
+        self, send: Send, response: HttpResponse, unread: Arriving | None = None
+    ) -> None:
+        """Send a response; who is still sending a body gets to hear it before it is closed."""
+        headers = response.headers
+        if response.status != 204 and not any(name == b"content-length" for name, _ in headers):
+            headers = [*headers, (b"content-length", b"%d" % len(response.body))]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        if unread is not None and not unread.ended:
+            await send({"type": "http.response.body", "body": response.body, "more_body": True})
+            await unread.drop(DROPPED)
+            response.body = b""
         await send({"type": "http.response.body", "body": response.body})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -200,6 +231,7 @@ class Shell:
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self._threads.shutdown()
+                self._streaming.shutdown()
                 self._beside.shutdown()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -25,6 +25,7 @@ from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Output, Service
 from stockade.core.ports import Credentials, Ports
 from stockade.protocol import sigv4
+from stockade.protocol.canonical import UNSIGNED_PAYLOAD
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
 from stockade.protocol.http import HttpRequest, HttpResponse
@@ -60,6 +61,7 @@ class Bound(BoundOperation):
         self.shapes = Shapes(self)
         self.event_source = f"{service.entry.signing_name}.amazonaws.com"
         self.skew = timedelta(minutes=service.clock_skew_minutes)
+        self.s3_style = service.entry.s3_style
 
 
 class Gateway:
@@ -133,6 +135,21 @@ class Gateway:
         except Exception:
             log.exception("request %s failed", request_id)
             return wire.render_error(InternalFailure(), request_id, operation)
+
+    def streams(self, http: HttpRequest) -> bool:
+        """Tell whether a body is to be read as it arrives: asked before any of it is there.
+
+        So it is where the model says so, and the signature does not cover the body as a whole.
+        """
+        if not _leaves_body_out(http):
+            return False
+        claim = _claim(http)
+        wire = self._catalogue.wire(http, claim.service)
+        try:
+            operation = self._catalogue.operation(http, wire, claim.service)
+        except AwsError:  # said when it is answered
+            return False
+        return operation.streams_in and operation.home.entry.s3_style
 
     def refuse(self, http: HttpRequest, error: AwsError) -> HttpResponse:
         """Answer a request that the shell turned away, in the words of its protocol."""
@@ -259,7 +276,7 @@ class Gateway:
             ("signing-key", signed.access_key_id, signed.date, signed.region, signed.service),
             lambda: self._signing_key(signed, ctx),
         )
-        sigv4.check_signature(http, signed, key)
+        sigv4.check_signature(http, signed, key, s3=bound.s3_style)
         if credential.expires is not None and credential.expires <= ctx.now:
             raise ExpiredToken
         return credential
@@ -307,6 +324,14 @@ class Claim(NamedTuple):
     def service(self) -> str | None:
         """The service in the credential scope."""
         return self.signed.service if self.signed else None
+
+
+def _leaves_body_out(http: HttpRequest) -> bool:
+    """Tell whether S3's signature does not cover the body as a whole, as far as the head tells."""
+    declared = http.header(b"x-amz-content-sha256")
+    if declared is not None:
+        return declared == UNSIGNED_PAYLOAD or declared.startswith(b"STREAMING-")
+    return b"X-Amz-Signature=" in http.query and b"X-Amz-Content-Sha256=" not in http.query
 
 
 def _claim(http: HttpRequest) -> Claim:

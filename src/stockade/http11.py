@@ -34,6 +34,10 @@ KEEP_ALIVE_SECONDS = 75
 """How long a connection may be idle."""
 
 
+STREAMED = "stockade.streamed"
+"""In the scope of a request whose body is read as it arrives."""
+
+
 class Turn(Protocol):
     """One turn of the event loop: what is asked in it is answered together."""
 
@@ -138,6 +142,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         if self._parts is None:
+            if STREAMED in self.scope:  # it may take as long as it goes on
+                self._waiting_since = self.loop.time()
             super().on_body(body)
             return
         self._parts.append(body)

@@ -214,8 +214,6 @@ def test_identification_loads_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Loader, "load_service_model", load)
     catalogue = Catalogue([KMS, CLOUDTRAIL, IAM, STS])
     assert catalogue.wire(request(x_amz_target="TrentService.Encrypt")) is JSON_1_1
-    http = request("Action=ListUsers&Version=2010-05-08", content_type=_FORM)
-    assert catalogue.wire(http, "iam") is QUERY
     with pytest.raises(AwsError):
         named(catalogue, request(x_amz_target="Nobody.Encrypt"))
 

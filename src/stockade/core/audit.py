@@ -18,6 +18,7 @@ from stockade.core.context import Context, ServiceEvent
 from stockade.core.ids import RandomPool
 from stockade.core.operation import BoundOperation
 from stockade.protocol.errors import AwsError
+from stockade.protocol.parts import is_event_stream
 
 Recorder = Callable[[Any], Any]
 
@@ -227,6 +228,8 @@ class _Recording:
     def _of(self, shape: Any, seen: tuple[str, ...]) -> Recorder | None:
         """Return how values of a shape are recorded, or None where they are left out."""
         if shape.type_name == "blob" or shape.metadata.get("sensitive") or shape.name in seen:
+            return None
+        if is_event_stream(shape):
             return None
         seen = (*seen, shape.name)
         match shape.type_name:

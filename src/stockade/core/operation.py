@@ -65,7 +65,7 @@ class BoundOperation:
         self.wire = wire
         self.name: str = wire.name
         self.writes = operation.writes
-        self.quick = operation.quick
+        self.quick = operation.quick and not (wire.streams_in or wire.streams_out)
         self._members = operation.bind(wire)
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from stockade.protocol.compression import plain_body
+from stockade.protocol.events import event_response, events_writer
 from stockade.protocol.http import HttpResponse
 from stockade.protocol.malformed import SerializationFailure, UnknownOperation
+from stockade.protocol.parts import event_stream_of
 from stockade.protocol.shapes import JsonReaders, JsonWriters, nothing_of, wrong_type
 from stockade.protocol.validate import Validator
-from stockade.protocol.wire import Prepared, answer, error_shape
+from stockade.protocol.wire import Prepared, answer, error_shape, query_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,15 +66,18 @@ class JsonWire:
     def read(self, http: HttpRequest, operation: WireOperation) -> dict[str, Any]:
         """Return the validated members of a request."""
         try:
-            return operation.prepared(self).read(_document(http.body))
+            params: dict[str, Any] = operation.prepared(self).read(document(plain_body(http)))
         except RecursionError as error:
             raise SerializationFailure(hint="the body is nested too deeply") from error
+        return params
 
     def render(
         self, operation: WireOperation, output: Mapping[str, Any], request_id: str
     ) -> HttpResponse:
         """Return the answer of an operation."""
         body = operation.prepared(self).write(output)
+        if type(body) is not bytes:
+            return event_response(body, [(b"x-amzn-requestid", request_id.encode())])
         return self._response(200, body, request_id)
 
     def render_error(
@@ -80,12 +86,15 @@ class JsonWire:
         """Return the answer for an error."""
         code, status, message = answer(error, self.family)
         shape = error_shape(operation, code, error)
-        body: dict[str, Any] = {"__type": code}
+        named, more = query_error(operation, shape, error, code, status)
+        body: dict[str, Any] = {"__type": named}
         if message:
-            body[_message_member(error, shape)] = message
+            body[message_member(error, shape)] = message
         if shape is not None:
             body |= JsonWriters().writer(shape)(error.members)
-        return self._response(status, _encode(body), request_id)
+        response = self._response(status, _encode(body), request_id)
+        response.headers += more
+        return response
 
     def _response(self, status: int, body: bytes, request_id: str) -> HttpResponse:
         headers = [(b"x-amzn-requestid", request_id.encode()), self._content_type]
@@ -96,23 +105,29 @@ JSON_1_0: Final = JsonWire("1.0")
 JSON_1_1: Final = JsonWire("1.1")
 
 
-def _document(body: bytes) -> Any:
-    """Return the decoded body; an empty one stands for an empty object."""
+def document(body: bytes) -> dict[str, Any]:
+    """Return the decoded body of a structure; an empty one stands for an empty object."""
     if not body:
         return {}
+    found = decoded(body)
+    if type(found) is dict:
+        return found
+    if type(found) is list:
+        raise wrong_type(found, "structure")
+    raise SerializationFailure(hint="the body is not a JSON object")
+
+
+def decoded(body: bytes) -> Any:
+    """Return the value of a JSON text in which no object has a key twice."""
     try:
-        document = _decode(body)
+        value = _decode(body)
         # Every text that was kept has two quotation marks. Any more come from a key given twice,
         # or from a quotation mark inside a text: then the slow, strict parser decides.
-        if body.count(b'"') != 2 * _texts(document):
+        if body.count(b'"') != 2 * _texts(value):
             _refuse_repeated_keys(body)
     except ValueError as error:  # broken JSON, invalid UTF-8, numbers beyond all bounds
         raise SerializationFailure(hint="the body is not JSON") from error
-    if type(document) is dict:
-        return document
-    if type(document) is list:
-        raise wrong_type(document, "structure")
-    raise SerializationFailure(hint="the body is not a JSON object")
+    return value
 
 
 def _texts(value: Any) -> int:
@@ -142,17 +157,42 @@ def _reader(operation: WireOperation) -> Callable[[Any], dict[str, Any]]:
     return lambda document: check(read(document))
 
 
-def _writer(operation: WireOperation) -> Callable[[Mapping[str, Any]], bytes]:
+def _writer(operation: WireOperation) -> Callable[[Mapping[str, Any]], Any]:
     shape = operation.output_shape
     if shape is None:
         return nothing_of(operation)
+    if event_stream_of(shape) is not None:
+        return events_writer(shape, JSON)
     write = JsonWriters().writer(shape)
     return lambda output: _encode(write(output))
 
 
-def _message_member(error: AwsError, shape: Any) -> str:
+def message_member(error: AwsError, shape: Any) -> str:
+    """Return how an error's message is called: as the model spells it, or as AWS mostly does."""
     if shape is not None:
         for name in shape.members:
             if name.lower() == "message":
                 return str(name)
     return "Message" if isinstance(error, SerializationFailure) else "message"
+
+
+class JsonFormat:
+    """JSON as the body of REST protocols and of events."""
+
+    content_type: Final = b"application/json"
+
+    def reader(self, shape: Any) -> Callable[[bytes], Any]:
+        """Return what reads a document of a shape."""
+        read = JsonReaders().reader(shape)
+        if shape.type_name == "structure" and not shape.is_document_type:
+            return lambda body: read(document(body))
+        return lambda body: read(decoded(body))
+
+    def writer(self, shape: Any, root: str) -> Callable[[Any], bytes]:
+        """Return what writes a document of a shape."""
+        del root  # JSON has no name for a document
+        write = JsonWriters().writer(shape)
+        return lambda value: _encode(write(value))
+
+
+JSON: Final = JsonFormat()

@@ -22,7 +22,12 @@ class SerializationFailure(FamilyError):
 
     code = "SerializationException"
     forms: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
-        {"query": ("MalformedInput", 400), "ec2": ("MalformedInput", 400)}
+        {
+            "query": ("MalformedInput", 400),
+            "ec2": ("MalformedInput", 400),
+            "rest-xml": ("MalformedInput", 400),
+            "s3": ("MalformedXML", 400),
+        }
     )
 
 
@@ -31,14 +36,34 @@ class ValidationFailure(FamilyError):
 
     code = "ValidationException"
     forms: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
-        {"query": ("ValidationError", 400), "ec2": ("InvalidParameterValue", 400)}
+        {
+            "query": ("ValidationError", 400),
+            "ec2": ("InvalidParameterValue", 400),
+            "rest-xml": ("InvalidInput", 400),
+            "s3": ("InvalidArgument", 400),
+        }
     )
 
 
-class UnknownOperation(AwsError):
-    """A JSON request whose `X-Amz-Target` is missing or names no operation; no message."""
+class UnknownOperation(FamilyError):
+    """A request that names no operation in target, path or method; no message."""
 
     code = "UnknownOperationException"
+    forms: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
+        {
+            "rest-json": (code, 404),
+            "rest-xml": (code, 404),
+            "cbor": (code, 404),
+            "s3": ("MethodNotAllowed", 405),
+        }
+    )
+
+
+class IncompleteBody(AwsError):
+    """A body that is read as it arrives broke off: its sender is gone."""
+
+    code = "IncompleteBody"
+    template = "You did not provide the number of bytes specified by the Content-Length HTTP header"
 
 
 class InvalidAction(AwsError):

@@ -18,6 +18,9 @@ from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from stockade.protocol.parts import streams
+from stockade.protocol.routes import Router
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -35,6 +38,8 @@ class ServiceEntry(msgspec.Struct, frozen=True):
     """What precedes the operation in `X-Amz-Target`; None where the protocol has no such header."""
     global_service: bool = False
     """The service has one endpoint for all Regions, in us-east-1."""
+    s3_style: bool = False
+    """Requests are signed as S3's are: the path as sent, bodies unsigned or in chunks."""
 
 
 class WireService:
@@ -61,6 +66,21 @@ class WireService:
         """The XML namespace of answers, or None where the model has none."""
         namespace: str | None = self.model.metadata.get("xmlNamespace")
         return namespace
+
+    @cached_property
+    def query_compatible(self) -> bool:
+        """Whether errors also tell the code that they had over query."""
+        return "awsQueryCompatible" in self.model.metadata
+
+    @cached_property
+    def protocol(self) -> str:
+        """The first protocol of the service, as models name it."""
+        return str(self.model.metadata["protocol"])
+
+    @cached_property
+    def router(self) -> Router:
+        """The routes of a REST service."""
+        return Router(self)
 
     @cached_property
     def operation_names(self) -> frozenset[str]:
@@ -92,9 +112,12 @@ class WireOperation:
         self.name = name
         self.python_name: str = xform_name(name)
         model = home.model.operation_model(name)
+        self.http: Mapping[str, Any] = model.http
         self.input_shape: Any = model.input_shape
         self.output_shape: Any = model.output_shape
         self.error_shapes: Sequence[Any] = tuple(model.error_shapes)
+        self.streams_in = streams(self.input_shape)
+        self.streams_out = streams(self.output_shape)
         self._prepared: dict[str, Prepared] = {}
 
     def __repr__(self) -> str:

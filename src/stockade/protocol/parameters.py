@@ -10,17 +10,15 @@ measured on AWS; a parameter that the model has and that is built otherwise is r
 from __future__ import annotations
 
 import re
-from binascii import a2b_base64
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-from stockade.protocol import timestamps
 from stockade.protocol.malformed import MalformedQuery, SerializationFailure
-from stockade.protocol.shapes import timestamp_format
+from stockade.protocol.shapes import name_of
+from stockade.protocol.texts import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
 
     Node = dict[str, Any]
     Read = Callable[[Node], Any]
@@ -31,10 +29,6 @@ _DEEPEST: Final = 64
 _VALUE: Final = ""
 """Where a node keeps its own value; no step of a name is empty."""
 _INDEX: Final = re.compile(r"[1-9]\d{0,8}", re.ASCII)
-_WHOLE: Final = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_DECIMAL: Final = re.compile(
-    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?|Infinity)|NaN", re.ASCII
-)
 _NESTED: Final = "Start of structure or map found where not expected."
 _NOT_LISTED: Final = "Unexpected list element termination"
 
@@ -82,8 +76,12 @@ class ParameterReaders:
 
         self._structures[shape.name] = read
         for name, member in shape.members.items():
-            members.append((_step(member, name), name, self._reader(member)))
+            members.append((self._step(member, name), name, self._reader(member)))
         return read
+
+    def _step(self, member: Any, name: str) -> str:
+        """Return what a member is called."""
+        return name_of(member, name)
 
     def _reader(self, shape: Any) -> Read:
         match shape.type_name:
@@ -118,16 +116,21 @@ class ParameterReaders:
         return read
 
 
+class Ec2ParameterReaders(ParameterReaders):
+    """Compiles readers for the EC2 protocol."""
+
+    def _step(self, member: Any, name: str) -> str:
+        """Return what a member is called: its `queryName`, or its name with a capital letter."""
+        own: str = member.serialization.get("name", name)
+        return str(member.serialization.get("queryName", own[:1].upper() + own[1:]))
+
+    def _list(self, shape: Any) -> Read:
+        member = self._reader(shape.member)
+        return lambda node: [member(item) for item in _numbered(node, None)]
+
+
 def _flat(shape: Any) -> bool:
     return bool(shape.serialization.get("flattened"))
-
-
-def _step(member: Any, name: str) -> str:
-    """Return what a member is called; a flattened list goes by the name of its elements."""
-    own: str = member.serialization.get("name", name)
-    if member.type_name == "list" and _flat(member):
-        own = member.member.serialization.get("name", own)
-    return own
 
 
 def _numbered(node: Node, step: str | None) -> list[Node]:
@@ -151,60 +154,5 @@ def _text(node: Node) -> str:
 
 
 def _scalar(shape: Any) -> Read:
-    convert = _conversion(shape)
+    convert = reader_of(shape)
     return _text if convert is None else lambda node: convert(_text(node))
-
-
-def _conversion(shape: Any) -> Callable[[str], Any] | None:
-    match shape.type_name:
-        case "integer":
-            return lambda text: _whole(text, 2**31)
-        case "long":
-            return lambda text: _whole(text, 2**63)
-        case "float" | "double":
-            return _decimal
-        case "boolean":
-            return _boolean
-        case "blob":
-            return _blob
-        case "timestamp":
-            parse = timestamps.text_parser(timestamp_format(shape, "iso8601"))
-            return lambda text: _moment(text, parse)
-        case _:
-            return None
-
-
-def _whole(text: str, limit: int) -> int:
-    if not text:
-        raise SerializationFailure("missing value for decimal type")
-    if _WHOLE.fullmatch(text) is None or not -limit <= int(text) < limit:
-        raise SerializationFailure(hint="a parameter is not a whole number, or too large")
-    return int(text)
-
-
-def _decimal(text: str) -> float:
-    if not text:
-        raise SerializationFailure("missing value for decimal type")
-    if _DECIMAL.fullmatch(text) is None:
-        raise SerializationFailure(hint="a parameter is not a number")
-    return float(text)
-
-
-def _boolean(text: str) -> bool:
-    if text not in ("true", "false", "1", "0"):
-        raise SerializationFailure("boolean must follow xsd1.1 definition")
-    return text in ("true", "1")
-
-
-def _blob(text: str) -> bytes:
-    try:
-        return a2b_base64(text, strict_mode=True)
-    except ValueError as error:
-        raise SerializationFailure(hint="a blob is not Base64") from error
-
-
-def _moment(text: str, parse: Callable[[str], datetime]) -> datetime:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise SerializationFailure("timestamp must follow ISO8601") from error

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
+from stockade.protocol.compression import plain_body
 from stockade.protocol.http import HttpResponse
 from stockade.protocol.malformed import InvalidAction, MissingAction
 from stockade.protocol.parameters import ParameterReaders, tree
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _FAULTS: Final = "http://webservices.amazon.com/AWSFault/2005-15-09"
 _FORM: Final = b"application/x-www-form-urlencoded"
+_REST: Final = frozenset({"rest-json", "rest-xml"})
 
 
 class QueryWire:
@@ -44,8 +46,8 @@ class QueryWire:
         if action is None:
             raise MissingAction
         version = parameter(http, b"Version")
-        for service in _candidates(http, services, scope_service):
-            if service.api_version == version:
+        for service in candidates(http, services, scope_service):
+            if service.api_version == version and service.protocol not in _REST:
                 operation = service.operation(action)
                 if operation is not None:
                     return operation
@@ -59,7 +61,7 @@ class QueryWire:
 
     def read(self, http: HttpRequest, operation: WireOperation) -> dict[str, Any]:
         """Return the validated members of a request."""
-        return operation.prepared(self).read(tree(_sources(http)))
+        return operation.prepared(self).read(tree(sources(http)))
 
     def render(
         self, operation: WireOperation, output: Mapping[str, Any], request_id: str
@@ -104,15 +106,15 @@ def _xmlns(namespace: str | None) -> bytes:
     return f' xmlns="{escape(namespace)}"'.encode() if namespace else b""
 
 
-def _sources(http: HttpRequest) -> tuple[bytes, ...]:
+def sources(http: HttpRequest) -> tuple[bytes, ...]:
     """Return where parameters may stand, what counts first in front."""
     content_type = http.header(b"content-type") or b""
-    return (http.query, http.body) if content_type.startswith(_FORM) else (http.query,)
+    return (http.query, plain_body(http)) if content_type.startswith(_FORM) else (http.query,)
 
 
 def parameter(http: HttpRequest, name: bytes) -> str | None:
     """Return the first value of a parameter that is not percent-encoded in its name, or None."""
-    for source in _sources(http):
+    for source in sources(http):
         for pair in source.split(b"&"):
             key, _, value = pair.partition(b"=")
             if key == name:
@@ -120,15 +122,20 @@ def parameter(http: HttpRequest, name: bytes) -> str | None:
     return None
 
 
-def _candidates(
+def candidates(
     http: HttpRequest, services: Services, scope_service: str | None
 ) -> Sequence[WireService]:
     """Return the services that may be meant: those of the signature, of the host, or any."""
     if scope_service is not None:
         return services.signed_as(scope_service)
-    label = (http.header(b"host") or b"").partition(b".")[0].decode("latin-1").lower()
     # Unsigned requests (AssumeRoleWithWebIdentity) to an address of ours name no service at all.
-    return services.signed_as(label) or [s for s in services if s.entry.target_prefix is None]
+    named = services.signed_as(host_label(http))
+    return named or [s for s in services if s.entry.target_prefix is None]
+
+
+def host_label(http: HttpRequest) -> str:
+    """Return the first label of the host, which names the service in AWS's own addresses."""
+    return (http.header(b"host") or b"").partition(b".")[0].decode("latin-1").lower()
 
 
 def _reader(operation: WireOperation) -> Callable[[Any], dict[str, Any]]:

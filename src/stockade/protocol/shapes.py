@@ -83,7 +83,7 @@ def wrong_type(value: Any, wanted: str) -> SerializationFailure:
         return _not_converted("STRING", "an Boolean" if wanted == "boolean" else target)
     if isinstance(value, bool):
         return _not_converted("TRUE" if value else "FALSE", target)
-    return _not_converted("NUMBER", target)
+    return _not_converted("NUMBER" if isinstance(value, int | float) else "BINARY", target)
 
 
 def _not_converted(found: str, target: str) -> SerializationFailure:
@@ -344,6 +344,17 @@ def nothing_of(operation: Any) -> Callable[[Any], bytes]:
         return b""
 
     return write
+
+
+def name_of(member: Any, name: str) -> str:
+    """Return what a member is called on the wire.
+
+    A flattened list without a name of its own goes by the name of its elements.
+    """
+    own = member.serialization.get("name")
+    if own is None and member.type_name == "list" and member.serialization.get("flattened"):
+        own = member.member.serialization.get("name")
+    return name if own is None else str(own)
 
 
 def no_member(shape: Any, key: Any) -> TypeError:

@@ -26,8 +26,8 @@ class Prepared(NamedTuple):
 
     read: Callable[[Any], dict[str, Any]]
     """From what the wire has decoded to validated members by the model's names."""
-    write: Callable[[Mapping[str, Any]], bytes]
-    """From output members by the model's names to a body."""
+    write: Callable[[Mapping[str, Any]], Any]
+    """From output members by the model's names to a body, or to more of the answer."""
 
 
 class Wire(Protocol):
@@ -88,3 +88,19 @@ def error_shape(operation: WireOperation | None, code: str, error: AwsError) -> 
     if shape is None and error.members:
         raise TypeError(f"{operation.service} has no error {code} for {sorted(error.members)}")
     return shape
+
+
+def query_error(
+    operation: WireOperation | None, shape: Any, error: AwsError, code: str, status: int
+) -> tuple[str, list[tuple[bytes, bytes]]]:
+    """Return the name of an error, and the header with the code that it had over query.
+
+    Services that once spoke query (`awsQueryCompatible`) tell their clients both. The old code is
+    what the error says over query, else the model's.
+    """
+    if shape is None or operation is None or not operation.home.query_compatible:
+        return code, []
+    fault = "Sender" if status < 500 else "Receiver"
+    told, _ = error.on("query")
+    old = shape.error_code if told == code else told
+    return shape.name, [(b"x-amzn-query-error", f"{old};{fault}".encode())]

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapes of the model compiled into writers of XML elements, for the protocols that answer in it.
 
-Members are written in the order given, each in an element of its `locationName` or its own name.
-Text is escaped so that every XML parser gives back what was written; a character that XML 1.0
-cannot hold at all becomes U+FFFD, because an answer that no client can read helps nobody. As in
-JSON, a member that the model lacks or a value of another type is a TypeError: a bug of ours.
+Members are written in the order given, each in an element of its `locationName` or its own name;
+members that the model has as attributes stand in the tag of their structure, with the namespaces
+that the model asks for. Text is escaped so that every XML parser gives back what was written; a
+character that XML 1.0 cannot hold at all becomes U+FFFD, because an answer that no client can read
+helps nobody. As in JSON, a member that the model lacks or a value of another type is a TypeError:
+a bug of ours.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from math import isinf, isnan
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from stockade.protocol import timestamps
-from stockade.protocol.shapes import exactly, misfit, no_member, timestamp_format
+from stockade.protocol.shapes import misfit, name_of, no_member
+from stockade.protocol.texts import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,10 @@ class XmlWriters:
 
         self._structures[shape.name] = append
         for name, member in shape.members.items():
-            members[name] = self.element(member, member.serialization.get("name", name))
+            if member.serialization.get("xmlAttribute"):
+                members[name] = _nothing  # it stands in the tag
+            else:
+                members[name] = self.element(member, name_of(member, name))
         return append
 
     def element(self, shape: Any, tag: str) -> Append:
@@ -77,18 +80,38 @@ class XmlWriters:
         flattened = shape.serialization.get("flattened")
         match shape.type_name:
             case "structure":
-                return _within(tag, self.members(shape))
+                return self._structure(shape, tag)
             case "list" if flattened:
-                return self._items(shape, shape.member.serialization.get("name", tag))
+                return self._items(shape, tag)
             case "list":
                 name = shape.member.serialization.get("name", "member")
-                return _within(tag, self._items(shape, name))
+                return _within(_tag(shape, tag), tag, self._items(shape, name))
             case "map" if flattened:
                 return self._entries(shape, tag)
             case "map":
-                return _within(tag, self._entries(shape, "entry"))
+                return _within(_tag(shape, tag), tag, self._entries(shape, "entry"))
             case _:
-                return _scalar(tag, text_of(shape))
+                return _scalar(_tag(shape, tag), tag, scalar_text(shape))
+
+    def _structure(self, shape: Any, tag: str) -> Append:
+        opening = _tag(shape, tag)
+        attributes = [
+            (name, f' {member.serialization.get("name", name)}="', scalar_text(member))
+            for name, member in shape.members.items()
+            if member.serialization.get("xmlAttribute")
+        ]
+        inner = self.members(shape)
+        if not attributes:
+            return _within(opening, tag, inner)
+
+        def append(value: Any, parts: list[str]) -> None:
+            parts.append(opening[:-1])
+            parts.extend(f'{n}{text(value[m])}"' for m, n, text in attributes if m in value)
+            parts.append(">")
+            inner(value, parts)
+            parts.append(f"</{tag}>")
+
+        return append
 
     def _items(self, shape: Any, tag: str) -> Append:
         item = self.element(shape.member, tag)
@@ -109,7 +132,7 @@ class XmlWriters:
             key(entry[0], parts)
             item(entry[1], parts)
 
-        entry = _within(tag, append_entry)
+        entry = _within(f"<{tag}>", tag, append_entry)
 
         def append(value: Any, parts: list[str]) -> None:
             if not isinstance(value, dict | MappingProxyType):
@@ -120,8 +143,28 @@ class XmlWriters:
         return append
 
 
-def _within(tag: str, inner: Append) -> Append:
-    opening, closing = f"<{tag}>", f"</{tag}>"
+def _nothing(_value: Any, _parts: list[str]) -> None:
+    return
+
+
+def _tag(shape: Any, tag: str) -> str:
+    """Return the opening tag of an element, with the namespace that the model gives it."""
+    namespace = shape.serialization.get("xmlNamespace")
+    if not namespace:
+        return f"<{tag}>"
+    return f"<{tag}{xmlns(namespace)}>"
+
+
+def xmlns(namespace: Any) -> str:
+    """Return the declaration of a namespace as models have it: an address, maybe a prefix too."""
+    if isinstance(namespace, str):
+        return f' xmlns="{escape(namespace)}"'
+    prefix = f":{namespace['prefix']}" if "prefix" in namespace else ""
+    return f' xmlns{prefix}="{escape(namespace.get("uri", ""))}"'
+
+
+def _within(opening: str, tag: str, inner: Append) -> Append:
+    closing = f"</{tag}>"
 
     def append(value: Any, parts: list[str]) -> None:
         parts.append(opening)
@@ -131,37 +174,14 @@ def _within(tag: str, inner: Append) -> Append:
     return append
 
 
-def _scalar(tag: str, text: Callable[[Any], str]) -> Append:
+def _scalar(opening: str, tag: str, text: Callable[[Any], str]) -> Append:
     def append(value: Any, parts: list[str]) -> None:
-        parts.append(f"<{tag}>{text(value)}</{tag}>")
+        parts.append(f"{opening}{text(value)}</{tag}>")
 
     return append
 
 
-def text_of(shape: Any) -> Callable[[Any], str]:
-    """Return what writes a scalar of that shape as text."""
-    check = exactly(shape)
-    match shape.type_name:
-        case "timestamp":
-            form = timestamps.formatter(timestamp_format(shape, "iso8601"))
-            return lambda value: str(form(value))
-        case "boolean":
-            return lambda value: "true" if check(value) else "false"
-        case "integer" | "long":
-            return lambda value: str(int(check(value)))
-        case "float" | "double":
-            return lambda value: _number(shape, value)
-        case "blob":
-            return lambda value: b64encode(check(value)).decode()
-        case _:
-            return lambda value: escape(check(value))
-
-
-def _number(shape: Any, value: Any) -> str:
-    if type(value) not in (float, int):
-        raise misfit(shape, value)
-    if isnan(value):
-        return "NaN"
-    if isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return repr(value)
+def scalar_text(shape: Any) -> Callable[[Any], str]:
+    """Return what writes a scalar of that shape as the content of an element."""
+    text = text_of(shape)
+    return (lambda value: escape(text(value))) if shape.type_name == "string" else text

@@ -72,7 +72,8 @@ def _models() -> Any:
 def _send(app: Answers, request: Any) -> AWSResponse:
     answer = app.answer(_http(request))
     headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
-    return AWSResponse(request.url, answer.status, headers, _Raw(answer.body))
+    body = answer.body if answer.stream is None else b"".join(answer.stream)
+    return AWSResponse(request.url, answer.status, headers, _Raw(body))
 
 
 def _http(request: Any) -> HttpRequest:

@@ -97,6 +97,7 @@ class Stockade:
             ports=ports,
             random=random,
             unknown_account=settings.account,
+            region=settings.region,
         )
         self.reconciler = Reconciler(
             services=tuple(self.services.values()),

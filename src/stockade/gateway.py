@@ -24,7 +24,7 @@ from stockade.core.identity import Caller, Credential
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Output, Service
 from stockade.core.ports import Credentials, Ports
-from stockade.protocol import sigv4
+from stockade.protocol import sigv4, sigv4a
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
 from stockade.protocol.http import HttpRequest, HttpResponse
@@ -73,6 +73,7 @@ class Gateway:
         ports: Ports,
         random: Random,
         unknown_account: str,
+        region: str,
     ) -> None:
         self._services = services
         self._catalogue = Catalogue([service.entry for service in services.values()])
@@ -87,6 +88,7 @@ class Gateway:
         self._nonces = RandomPool(random, NONCE_SIZE)
         self._audit = Audit(self._ids)
         self._unknown_account = unknown_account
+        self._region = region
         self._bound: dict[tuple[str, str], Bound] = {}
 
     def answer(self, http: HttpRequest, *, memory_only: bool = False) -> HttpResponse:
@@ -96,7 +98,7 @@ class Gateway:
         `NotInMemory` before anything was changed or recorded: call it again on a thread then.
         """
         request_id = self._ids.uuid()
-        claim = _claim(http)
+        claim = _claim(http, self._region)
         wire = self._catalogue.wire(http, claim.service)
         operation: WireOperation | None = None
         try:
@@ -117,7 +119,7 @@ class Gateway:
 
     def refuse(self, http: HttpRequest, error: AwsError) -> HttpResponse:
         """Answer a request that the shell turned away, in the words of its protocol."""
-        wire = self._catalogue.wire(http, _claim(http).service)
+        wire = self._catalogue.wire(http, _claim(http, self._region).service)
         return wire.render_error(error, self._ids.uuid())
 
     def _answer(
@@ -237,21 +239,31 @@ class Gateway:
             bound.skew,
             honour_expires=bound.service.honours_expires,
         )
-        key = ctx.unit.derive(
-            ("signing-key", signed.access_key_id, signed.date, signed.region, signed.service),
-            lambda: self._signing_key(signed, ctx),
-        )
-        sigv4.check_signature(http, signed, key)
+        sigv4.check_signature(http, signed, self._signing_key(signed, ctx))
         if credential.expires is not None and credential.expires <= ctx.now:
             raise ExpiredToken
         return credential
 
-    def _signing_key(self, signed: SignedRequest, ctx: Context) -> bytes:
+    def _signing_key(self, signed: SignedRequest, ctx: Context) -> bytes | sigv4a.PublicKey:
+        """Return what verifies the signature, remembered until the credential changes."""
+        key_id, date = signed.access_key_id, signed.date
+        if signed.region_set is not None:
+            return ctx.unit.derive(
+                ("signing-key-v4a", key_id),
+                lambda: sigv4a.public_key(key_id, self._secret(signed, ctx)),
+            )
+        return ctx.unit.derive(
+            ("signing-key", key_id, date, signed.region, signed.service),
+            lambda: sigv4.signing_key(
+                self._secret(signed, ctx), date, signed.region, signed.service
+            ),
+        )
+
+    def _secret(self, signed: SignedRequest, ctx: Context) -> str:
         # The credential is looked up again so that the key depends on what it is made of.
-        secret = self._credentials.find_credential(
+        return self._credentials.find_credential(
             ctx.unit, signed.access_key_id, signed.session_token, ctx.now
         ).secret
-        return sigv4.signing_key(secret, signed.date, signed.region, signed.service)
 
     def _read(self, http: HttpRequest, wire: Wire, bound: Bound, ctx: Context) -> Mapping[str, Any]:
         """Return the validated members of the input; a request that fails here is recorded too."""
@@ -291,9 +303,13 @@ class Claim(NamedTuple):
         return self.signed.service if self.signed else None
 
 
-def _claim(http: HttpRequest) -> Claim:
+def _claim(http: HttpRequest, region: str) -> Claim:
+    """Return what a request claims; `region` is ours where the signature leaves it open."""
     try:
-        return Claim(sigv4.parse(http), None)
+        signed = sigv4.parse(http)
+        if signed.region_set is not None:
+            signed = replace(signed, region=sigv4a.region_in(signed.region_set, region))
+        return Claim(signed, None)
     except Refusal as refusal:
         return Claim(None, refusal)
 

@@ -189,9 +189,9 @@ MALFORMED = [
         "Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512' (only AWS4-HMAC-SHA256 for now). ",
     ),
     (
-        GOOD.replace("AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 "),
+        GOOD.replace("AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P384-SHA256 "),
         INCOMPLETE,
-        "Unsupported AWS 'algorithm': 'AWS4-ECDSA-P256-SHA256' (only AWS4-HMAC-SHA256 for now). ",
+        "Unsupported AWS 'algorithm': 'AWS4-ECDSA-P384-SHA256' (only AWS4-HMAC-SHA256 for now). ",
     ),
     (
         GOOD.replace("/us-east-1", ""),

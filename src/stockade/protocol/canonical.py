@@ -28,7 +28,12 @@ QUERY_PARAMETERS = (
     b"X-Amz-SignedHeaders",
     b"X-Amz-Date",
 )
-OPTIONAL_QUERY_PARAMETERS = (b"X-Amz-Expires", b"X-Amz-Security-Token", b"X-Amz-Content-Sha256")
+OPTIONAL_QUERY_PARAMETERS = (
+    b"X-Amz-Expires",
+    b"X-Amz-Security-Token",
+    b"X-Amz-Content-Sha256",
+    b"X-Amz-Region-Set",
+)
 
 
 def canonical_request(

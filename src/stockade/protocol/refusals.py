@@ -248,6 +248,7 @@ BOTH_FORMS = (
 TWO_AUTHORIZATIONS = "The request must have exactly one Authorization header."
 HOST_NOT_SIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
 WRONG_REGION = "Credential should be scoped to a valid region."
+REGION_SET_MISSING = "Authorization header requires a signed 'X-Amz-Region-Set'."
 EXPIRES_TOO_LONG = (
     "X-Amz-Expires must be less than a week (in seconds); "
     "that is, the given X-Amz-Expires must be less than 604800 seconds"
@@ -290,15 +291,16 @@ def bad_pair(authorization: bytes, *, missing_equals: bool) -> str:
     )
 
 
-def bad_credential(elements: int) -> str:
+def bad_credential(elements: int, wanted: int = 5) -> str:
     """Say that a credential is malformed.
 
     AWS repeats the credential. We count its elements: who swaps key and secret would otherwise find
     the secret in a log.
     """
+    form = "keyid/date/region/service/term" if wanted == 5 else "keyid/date/service/term"
     return (
-        "Credential must have exactly 5 slash-delimited elements, "
-        f"e.g. keyid/date/region/service/term, got {elements}"
+        f"Credential must have exactly {wanted} slash-delimited elements, "
+        f"e.g. {form}, got {elements}"
     )
 
 

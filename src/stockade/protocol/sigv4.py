@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from stockade.protocol import refusals
+from stockade.protocol import refusals, sigv4a
 from stockade.protocol.canonical import (
     QUERY_PARAMETERS,
     canonical_request,
@@ -65,6 +65,8 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
     presigned: bool
     expires: int | None
     """Seconds that a presigned request asks to be valid for."""
+    region_set: str | None = None
+    """Signature Version 4A: where the request may be answered; `region` is chosen from it."""
 
     def __repr__(self) -> str:
         return f"SignedRequest({self.access_key_id}, {self.scope})"
@@ -72,7 +74,14 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def scope(self) -> str:
         """Return the credential scope."""
+        if self.region_set is not None:
+            return f"{self.date}/{self.service}/{_TERMINATOR}"
         return f"{self.date}/{self.region}/{self.service}/{_TERMINATOR}"
+
+    @property
+    def algorithm(self) -> str:
+        """Return the algorithm as the string to sign has it."""
+        return ALGORITHM if self.region_set is None else sigv4a.ALGORITHM
 
 
 def parse(http: HttpRequest) -> SignedRequest:
@@ -107,13 +116,30 @@ def _parse_header(headers: dict[bytes, bytes], raw: bytes) -> SignedRequest:
     tail = raw[-64:]
     if raw[-75:-64] in {b" Signature=", b",Signature="} and tail.isalnum():
         claim, signature = _authorization(raw[:-64]), tail.decode()
+    elif raw.startswith(b"AWS4-ECDSA-"):
+        claim, signature = _asymmetric_authorization(raw)
     else:
         claim = _authorization(raw)
         signature = claim.signature
     amz_date = _date_of(headers)
     if not (amz_date and signature and claim.credential):
         raise _missing_parts(claim, signature, amz_date, raw)
+    if claim.algorithm == sigv4a.ALGORITHM:
+        return _signed_request(
+            claim,
+            signature,
+            amz_date,
+            headers.get(b"x-amz-security-token"),
+            region_set=_signed_region_set(headers, claim),
+        )
     return _signed_request(claim, signature, amz_date, headers.get(b"x-amz-security-token"))
+
+
+def _signed_region_set(headers: dict[bytes, bytes], claim: _Claim) -> str:
+    """Return X-Amz-Region-Set: it decides where the request is answered, so it must be signed."""
+    if b"x-amz-region-set" not in _signed_names(claim.signed_headers):
+        raise refusals.IncompleteSignature(refusals.REGION_SET_MISSING)
+    return sigv4a.read_region_set(headers.get(b"x-amz-region-set"))
 
 
 @lru_cache(maxsize=2048)
@@ -137,6 +163,15 @@ def _authorization(stem: bytes) -> _Claim:
         parts[name] = value
     names = ("Credential", "SignedHeaders", "Signature")
     return _Claim(algorithm, *[parts.get(name, "") for name in names])
+
+
+def _asymmetric_authorization(raw: bytes) -> tuple[_Claim, str]:
+    """Cut off a signature whose length varies, as it does in DER."""
+    stem, mark, tail = raw.rpartition(b" Signature=")
+    if tail.isalnum():
+        return _authorization(stem + mark), tail.decode()
+    claim = _authorization(raw)
+    return claim, claim.signature
 
 
 def _missing_parts(
@@ -176,6 +211,9 @@ def _parse_query(parameters: dict[bytes, bytes]) -> SignedRequest:
     algorithm, credential, signature, signed_headers, amz_date = (
         parameters[name].decode("latin-1") for name in QUERY_PARAMETERS
     )
+    region_set = None
+    if algorithm == sigv4a.ALGORITHM:
+        region_set = sigv4a.read_region_set(parameters.get(b"X-Amz-Region-Set"))
     return _signed_request(
         _Claim(algorithm, credential, signed_headers, signature),
         signature,
@@ -183,6 +221,7 @@ def _parse_query(parameters: dict[bytes, bytes]) -> SignedRequest:
         parameters.get(b"X-Amz-Security-Token"),
         presigned=True,
         expires=_expires(parameters.get(b"X-Amz-Expires")),
+        region_set=region_set,
     )
 
 
@@ -204,13 +243,16 @@ def _signed_request(
     *,
     presigned: bool = False,
     expires: int | None = None,
+    region_set: str | None = None,
 ) -> SignedRequest:
     """Return the claim with its parts checked, in AWS's order."""
     timestamp = _timestamp(amz_date)
     names = _signed_names(claim.signed_headers)
-    if claim.algorithm != ALGORITHM:
+    if claim.algorithm != ALGORITHM and region_set is None:
         raise refusals.IncompleteSignature(refusals.unsupported_algorithm(claim.algorithm))
-    access_key_id, date, region, service = _credential(claim.credential)
+    access_key_id, date, region, service = _credential(
+        claim.credential, with_region=region_set is None
+    )
     if date != amz_date[:8]:
         raise refusals.SignatureDoesNotMatch(refusals.wrong_day(date, amz_date))
     return SignedRequest(
@@ -225,6 +267,7 @@ def _signed_request(
         session_token=None if token is None else token.decode("latin-1"),
         presigned=presigned,
         expires=expires,
+        region_set=region_set,
     )
 
 
@@ -249,14 +292,18 @@ def _signed_names(text: str) -> tuple[bytes, ...]:
 
 
 @lru_cache(maxsize=2048)
-def _credential(text: str) -> tuple[str, str, str, str]:
+def _credential(text: str, *, with_region: bool = True) -> tuple[str, str, str, str]:
     """Return access key id, date, region and service of a credential."""
     parts = text.split("/")
-    if len(parts) != 5 or not parts[0] or not (text.isascii() and text.isprintable()):
-        raise refusals.IncompleteSignature(refusals.bad_credential(len(parts)))
-    access_key_id, date, region, service, terminator = parts
+    wanted = 5 if with_region else 4
+    if len(parts) != wanted or not parts[0] or not (text.isascii() and text.isprintable()):
+        raise refusals.IncompleteSignature(refusals.bad_credential(len(parts), wanted))
+    access_key_id, date, *regions, service, terminator = parts
+    region = regions[0] if regions else ""
     wrong = []
-    if len(region) > _LONGEST_REGION or not region.translate(_SCOPE_CHARACTERS).isalnum():
+    if regions and (
+        len(region) > _LONGEST_REGION or not region.translate(_SCOPE_CHARACTERS).isalnum()
+    ):
         wrong.append(refusals.WRONG_REGION)
     if not service.translate(_SCOPE_CHARACTERS).isalnum():
         wrong.append("Credential should be scoped to correct service.")
@@ -306,12 +353,12 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 def check_signature(
     http: HttpRequest,
     signed: SignedRequest,
-    key: bytes,
+    key: bytes | sigv4a.PublicKey,
     *,
     s3: bool = False,
     normalize: bool = True,
 ) -> None:
-    """Refuse a request whose signature was not made with this signing key over these bytes."""
+    """Refuse a request whose signature was not made with this key over these bytes."""
     canonical = canonical_request(http, signed, s3=s3, normalize=normalize)
     if _matches(signed, key, canonical):
         return
@@ -322,7 +369,9 @@ def check_signature(
     raise refusals.SignatureDoesNotMatch
 
 
-def _matches(signed: SignedRequest, key: bytes, canonical: bytes) -> bool:
+def _matches(signed: SignedRequest, key: bytes | sigv4a.PublicKey, canonical: bytes) -> bool:
+    if not isinstance(key, bytes):
+        return sigv4a.matches(key, string_to_sign(signed, canonical), signed.signature)
     expected = hmac.digest(key, string_to_sign(signed, canonical), "sha256").hex()
     return hmac.compare_digest(expected.encode(), signed.signature.encode())
 
@@ -330,4 +379,4 @@ def _matches(signed: SignedRequest, key: bytes, canonical: bytes) -> bool:
 def string_to_sign(signed: SignedRequest, canonical: bytes) -> bytes:
     """Return the text that the signing key signs."""
     digest = sha256(canonical).hexdigest()
-    return f"{ALGORITHM}\n{signed.amz_date}\n{signed.scope}\n{digest}".encode()
+    return f"{signed.algorithm}\n{signed.amz_date}\n{signed.scope}\n{digest}".encode()

@@ -31,6 +31,7 @@ from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.refusals import (
     AccessDenied,
     ExpiredToken,
+    InvalidClientToken,
     MissingAuthenticationToken,
     Refusal,
 )
@@ -57,6 +58,7 @@ class Bound(BoundOperation):
         self.shapes = Shapes(self)
         self.event_source = f"{service.entry.signing_name}.amazonaws.com"
         self.skew = timedelta(minutes=service.clock_skew_minutes)
+        self.s3_style = service.entry.s3_style
 
 
 class Gateway:
@@ -220,6 +222,8 @@ class Gateway:
         try:
             ctx.caller = self._credential(http, bound, claim, ctx).caller
         except AwsError as refusal:
+            if isinstance(refusal, InvalidClientToken) and claim.signed is not None:
+                refusal.add("AWSAccessKeyId", claim.signed.access_key_id)
             self._record_stranger(ctx, bound, claim, refusal, family)
             raise
 
@@ -239,7 +243,7 @@ class Gateway:
             bound.skew,
             honour_expires=bound.service.honours_expires,
         )
-        sigv4.check_signature(http, signed, self._signing_key(signed, ctx))
+        sigv4.check_signature(http, signed, self._signing_key(signed, ctx), s3=bound.s3_style)
         if credential.expires is not None and credential.expires <= ctx.now:
             raise ExpiredToken
         return credential

@@ -35,6 +35,8 @@ class ServiceEntry(msgspec.Struct, frozen=True):
     """What precedes the operation in `X-Amz-Target`; None where the protocol has no such header."""
     global_service: bool = False
     """The service has one endpoint for all Regions, in us-east-1."""
+    s3_style: bool = False
+    """Requests are signed as S3's are: the path as sent, bodies unsigned or in chunks."""
 
 
 class WireService:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from stockade.protocol import refusals, sigv4a
+from stockade.protocol import refusals, sigv4a, wording
 from stockade.protocol.canonical import (
     QUERY_PARAMETERS,
     canonical_request,
@@ -86,19 +86,23 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(http: HttpRequest) -> SignedRequest:
     """Return what the request claims about its signature, or refuse it as malformed."""
-    headers = http.table()
-    authorization = headers.get(b"authorization")
-    if b"X-Amz-Algorithm" in http.query:
-        parameters = presigned_parameters(http.query)
-        if b"X-Amz-Algorithm" in parameters:
-            if authorization is not None:
-                raise refusals.SignatureDoesNotMatch(refusals.BOTH_FORMS)
-            return _parse_query(parameters)
-    if authorization is None:
-        raise refusals.MissingAuthenticationToken
-    if len(headers) != len(http.headers) and count_of(http.headers, b"authorization") > 1:
-        raise refusals.IncompleteSignature(refusals.TWO_AUTHORIZATIONS)
-    return _parse_header(headers, authorization)
+    try:
+        headers = http.table()
+        authorization = headers.get(b"authorization")
+        if b"X-Amz-Algorithm" in http.query:
+            parameters = presigned_parameters(http.query)
+            if b"X-Amz-Algorithm" in parameters:
+                if authorization is not None:
+                    raise wording.two_forms()
+                return _parse_query(parameters)
+        if authorization is None:
+            raise refusals.MissingAuthenticationToken
+        if len(headers) != len(http.headers) and count_of(http.headers, b"authorization") > 1:
+            raise refusals.IncompleteSignature(wording.TWO_AUTHORIZATIONS)
+        return _parse_header(headers, authorization)
+    except refusals.Refusal as refusal:
+        refusal.presigned = b"X-Amz-Algorithm=" in http.query
+        raise
 
 
 class _Claim(NamedTuple):
@@ -122,7 +126,7 @@ def _parse_header(headers: dict[bytes, bytes], raw: bytes) -> SignedRequest:
         claim = _authorization(raw)
         signature = claim.signature
     amz_date = _date_of(headers)
-    if not (amz_date and signature and claim.credential):
+    if not (amz_date and signature and claim.credential and claim.signed_headers):
         raise _missing_parts(claim, signature, amz_date, raw)
     if claim.algorithm == sigv4a.ALGORITHM:
         return _signed_request(
@@ -138,7 +142,7 @@ def _parse_header(headers: dict[bytes, bytes], raw: bytes) -> SignedRequest:
 def _signed_region_set(headers: dict[bytes, bytes], claim: _Claim) -> str:
     """Return X-Amz-Region-Set: it decides where the request is answered, so it must be signed."""
     if b"x-amz-region-set" not in _signed_names(claim.signed_headers):
-        raise refusals.IncompleteSignature(refusals.REGION_SET_MISSING)
+        raise refusals.IncompleteSignature(wording.REGION_SET_MISSING)
     return sigv4a.read_region_set(headers.get(b"x-amz-region-set"))
 
 
@@ -159,7 +163,7 @@ def _authorization(stem: bytes) -> _Claim:
     for piece in pieces:
         name, equals, value = piece.partition("=")
         if not equals or name in parts:
-            raise refusals.IncompleteSignature(refusals.bad_pair(stem, missing_equals=not equals))
+            raise refusals.IncompleteSignature(wording.bad_pair(stem, missing_equals=not equals))
         parts[name] = value
     names = ("Credential", "SignedHeaders", "Signature")
     return _Claim(algorithm, *[parts.get(name, "") for name in names])
@@ -183,7 +187,7 @@ def _missing_parts(
         "SignedHeaders": claim.signed_headers,
     }
     absent = [name for name, value in parts.items() if not value]
-    return refusals.IncompleteSignature(refusals.missing_parts(absent, raw, dated=bool(amz_date)))
+    return refusals.IncompleteSignature(wording.missing_parts(absent, raw, dated=bool(amz_date)))
 
 
 def _date_of(headers: dict[bytes, bytes]) -> str:
@@ -205,7 +209,7 @@ def _date_of(headers: dict[bytes, bytes]) -> str:
 def _parse_query(parameters: dict[bytes, bytes]) -> SignedRequest:
     absent = [name.decode() for name in QUERY_PARAMETERS if not parameters.get(name)]
     if absent:
-        raise refusals.IncompleteSignature(refusals.missing_query_parameters(absent))
+        raise refusals.IncompleteSignature(wording.missing_query_parameters(absent))
     if any(len(parameters[name]) > _LONGEST_CLAIM for name in QUERY_PARAMETERS):
         raise refusals.IncompleteSignature
     algorithm, credential, signature, signed_headers, amz_date = (
@@ -229,9 +233,9 @@ def _expires(raw: bytes | None) -> int | None:
     if raw is None:
         return None
     if not raw.isdigit():
-        raise refusals.IncompleteSignature("X-Amz-Expires should be a number")
+        raise wording.bad_expires("X-Amz-Expires should be a number")
     if len(raw) > 7 or not 1 <= int(raw) <= _LONGEST_EXPIRES:
-        raise refusals.IncompleteSignature(refusals.EXPIRES_TOO_LONG)
+        raise wording.bad_expires(wording.EXPIRES_TOO_LONG)
     return int(raw)
 
 
@@ -249,12 +253,12 @@ def _signed_request(
     timestamp = _timestamp(amz_date)
     names = _signed_names(claim.signed_headers)
     if claim.algorithm != ALGORITHM and region_set is None:
-        raise refusals.IncompleteSignature(refusals.unsupported_algorithm(claim.algorithm))
+        raise refusals.UnsupportedAlgorithm(wording.unsupported_algorithm(claim.algorithm))
     access_key_id, date, region, service = _credential(
         claim.credential, with_region=region_set is None
     )
     if date != amz_date[:8]:
-        raise refusals.SignatureDoesNotMatch(refusals.wrong_day(date, amz_date))
+        raise wording.wrong_day(date, amz_date)
     return SignedRequest(
         access_key_id=access_key_id,
         date=date,
@@ -280,14 +284,14 @@ def _timestamp(text: str) -> datetime:
                 return datetime.fromisoformat(text)
         except ValueError:
             pass
-    raise refusals.IncompleteSignature(refusals.bad_date(text))
+    raise refusals.InvalidDate(wording.bad_date(text))
 
 
 @lru_cache(maxsize=512)
 def _signed_names(text: str) -> tuple[bytes, ...]:
     names = tuple(sorted(text.lower().encode().split(b";")))
     if b"host" not in names:
-        raise refusals.SignatureDoesNotMatch(refusals.HOST_NOT_SIGNED)
+        raise wording.host_not_signed()
     return names
 
 
@@ -297,20 +301,20 @@ def _credential(text: str, *, with_region: bool = True) -> tuple[str, str, str, 
     parts = text.split("/")
     wanted = 5 if with_region else 4
     if len(parts) != wanted or not parts[0] or not (text.isascii() and text.isprintable()):
-        raise refusals.IncompleteSignature(refusals.bad_credential(len(parts), wanted))
+        raise wording.bad_credential(len(parts), wanted)
     access_key_id, date, *regions, service, terminator = parts
     region = regions[0] if regions else ""
     wrong = []
     if regions and (
         len(region) > _LONGEST_REGION or not region.translate(_SCOPE_CHARACTERS).isalnum()
     ):
-        wrong.append(refusals.WRONG_REGION)
+        wrong.append(wording.WRONG_REGION)
     if not service.translate(_SCOPE_CHARACTERS).isalnum():
         wrong.append("Credential should be scoped to correct service.")
     if terminator != _TERMINATOR:
         wrong.append(f"Credential should be scoped with a valid terminator: '{_TERMINATOR}'.")
     if wrong:
-        raise refusals.SignatureDoesNotMatch(" ".join(wrong))
+        raise wording.bad_scope(" ".join(wrong))
     return access_key_id, date, region, service
 
 
@@ -318,11 +322,11 @@ def check_scope(signed: SignedRequest, services: Sequence[str], region: str | No
     """Refuse a request signed for another service, or for another region if one is given."""
     wrong = []
     if region is not None and signed.region != region:
-        wrong.append(refusals.WRONG_REGION)
+        wrong.append(wording.WRONG_REGION)
     if signed.service not in services:
         wrong.append(f"Credential should be scoped to correct service: '{services[0]}'.")
     if wrong:
-        raise refusals.SignatureDoesNotMatch(" ".join(wrong))
+        raise wording.wrong_scope(" ".join(wrong), signed, services[0], region)
 
 
 def check_time(
@@ -334,12 +338,15 @@ def check_time(
     STS measures every request by its window of 15 minutes, whatever the URL says.
     """
     if signed.timestamp > now + window:
-        raise refusals.SignatureExpired(refusals.not_yet_current(signed.amz_date, now, window))
+        text = wording.not_yet_current(signed.amz_date, now, window)
+        raise wording.too_skewed(text, signed, now, window)
     own = honour_expires and signed.expires is not None
     life = timedelta(seconds=signed.expires or 0) if own else window
     if signed.timestamp < now - life:
-        refusal = refusals.PresignedExpired if own else refusals.SignatureExpired
-        raise refusal(refusals.expired(signed.amz_date, now, life))
+        text = wording.expired(signed.amz_date, now, life)
+        if own:
+            raise wording.presigned_expired(text, signed, now, life)
+        raise wording.too_skewed(text, signed, now, window)
 
 
 def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
@@ -357,15 +364,20 @@ def check_signature(
     *,
     s3: bool = False,
     normalize: bool = True,
+    body_follows: bool = False,
 ) -> None:
     """Refuse a request whose signature was not made with this key over these bytes."""
-    canonical = canonical_request(http, signed, s3=s3, normalize=normalize)
+    canonical = canonical_request(
+        http, signed, s3=s3, normalize=normalize, body_follows=body_follows
+    )
     if _matches(signed, key, canonical):
         return
     if signed.presigned and signed.session_token is not None and not s3:
         canonical = canonical_request(http, signed, normalize=normalize, token_signed=False)
         if _matches(signed, key, canonical):
             return
+    if s3:
+        raise wording.wrong_signature(signed, string_to_sign(signed, canonical), canonical)
     raise refusals.SignatureDoesNotMatch
 
 

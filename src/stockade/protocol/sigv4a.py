@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from stockade.protocol import refusals
+from stockade.protocol import refusals, wording
 
 ALGORITHM: Final = "AWS4-ECDSA-P256-SHA256"
 PublicKey = ec.EllipticCurvePublicKey
@@ -66,7 +66,7 @@ def read_region_set(raw: bytes | None) -> str:
     """Return the value of X-Amz-Region-Set, or refuse a request without one."""
     text = (raw or b"").decode("latin-1").strip()
     if not text or len(text) > _LONGEST_REGION_SET:
-        raise refusals.IncompleteSignature(refusals.REGION_SET_MISSING)
+        raise refusals.IncompleteSignature(wording.REGION_SET_MISSING)
     return text
 
 
@@ -81,7 +81,7 @@ def region_in(region_set: str, default: str) -> str:
         return default
     if len(patterns) == 1 and "*" not in region_set:
         return region_set
-    raise refusals.SignatureDoesNotMatch(refusals.WRONG_REGION)
+    raise refusals.SignatureDoesNotMatch(wording.WRONG_REGION)
 
 
 def _covers(pattern: str, region: str) -> bool:

@@ -45,6 +45,11 @@ class AwsError(Exception):
         del family
         return self.message
 
+    def elements_on(self, family: str) -> Mapping[str, str]:
+        """Return what an answer tells beside code and message, in order; only S3's do."""
+        del family
+        return {}
+
 
 class FamilyError(AwsError):
     """A failure before any operation runs; families: query, json, rest-json, s3, ec2."""

@@ -28,6 +28,7 @@ from stockade.core.operation import Service
 from stockade.core.ports import AuditLog, Credentials, Ports, Principals
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
+from stockade.protocol.proxies import Proxies, UnclearOrigin
 from stockade.reconciler import Reconciler
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
@@ -98,7 +99,9 @@ class Stockade:
             random=random,
             unknown_account=settings.account,
             region=settings.region,
+            domains=settings.domains,
         )
+        self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
         self.reconciler = Reconciler(
             services=tuple(self.services.values()),
             store=store,
@@ -148,6 +151,11 @@ class Stockade:
 
     def answer(self, http: HttpRequest, *, memory_only: bool = False) -> HttpResponse:
         """Answer a request of AWS's wire (see `Gateway.answer`)."""
+        if self._proxies is not None:
+            try:
+                http = self._proxies.original(http)
+            except UnclearOrigin as refusal:
+                return self.gateway.refuse(http, refusal)
         return self.gateway.answer(http, memory_only=memory_only)
 
     def beside(self, http: HttpRequest) -> HttpResponse | None:

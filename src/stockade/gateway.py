@@ -9,7 +9,7 @@ and text; a bug is logged under its request id and leaves the wire as a bare 500
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Output, Service
 from stockade.core.ports import Credentials, Ports
 from stockade.protocol import sigv4, sigv4a
+from stockade.protocol.addressing import place_of
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
 from stockade.protocol.http import HttpRequest, HttpResponse
@@ -76,6 +77,7 @@ class Gateway:
         random: Random,
         unknown_account: str,
         region: str,
+        domains: Sequence[str],
     ) -> None:
         self._services = services
         self._catalogue = Catalogue([service.entry for service in services.values()])
@@ -91,6 +93,7 @@ class Gateway:
         self._audit = Audit(self._ids)
         self._unknown_account = unknown_account
         self._region = region
+        self._domains = domains
         self._bound: dict[tuple[str, str], Bound] = {}
 
     def answer(self, http: HttpRequest, *, memory_only: bool = False) -> HttpResponse:
@@ -100,7 +103,7 @@ class Gateway:
         `NotInMemory` before anything was changed or recorded: call it again on a thread then.
         """
         request_id = self._ids.uuid()
-        claim = _claim(http, self._region)
+        claim = self._claim(http)
         wire = self._catalogue.wire(http, claim.service)
         operation: WireOperation | None = None
         try:
@@ -121,8 +124,19 @@ class Gateway:
 
     def refuse(self, http: HttpRequest, error: AwsError) -> HttpResponse:
         """Answer a request that the shell turned away, in the words of its protocol."""
-        wire = self._catalogue.wire(http, _claim(http, self._region).service)
+        wire = self._catalogue.wire(http, self._claim(http).service)
         return wire.render_error(error, self._ids.uuid())
+
+    def _claim(self, http: HttpRequest) -> Claim:
+        """Return what a request says of its signature."""
+        try:
+            signed = sigv4.parse(http)
+            if signed.region_set is not None:
+                here = place_of(http.header(b"host"), self._domains).region or self._region
+                signed = replace(signed, region=sigv4a.region_in(signed.region_set, here))
+            return Claim(signed, None)
+        except Refusal as refusal:
+            return Claim(None, refusal)
 
     def _answer(
         self, http: HttpRequest, wire: Wire, claim: Claim, bound: Bound, unit: Unit, request_id: str
@@ -305,17 +319,6 @@ class Claim(NamedTuple):
     def service(self) -> str | None:
         """The service in the credential scope."""
         return self.signed.service if self.signed else None
-
-
-def _claim(http: HttpRequest, region: str) -> Claim:
-    """Return what a request claims; `region` is ours where the signature leaves it open."""
-    try:
-        signed = sigv4.parse(http)
-        if signed.region_set is not None:
-            signed = replace(signed, region=sigv4a.region_in(signed.region_set, region))
-        return Claim(signed, None)
-    except Refusal as refusal:
-        return Claim(None, refusal)
 
 
 def _refused(record: Record, error: AwsError, family: str) -> bytes:

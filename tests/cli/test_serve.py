@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.cli.conftest import Run, Start
 from tests.cli.programs import PROGRAM, Outcome, aws, init, serve, stockade
@@ -399,3 +400,21 @@ def test_postgresql_goes_and_comes_back(run: Run, started: Start, tmp_path: Path
         assert run("wait", "--endpoint", server.endpoint, "--timeout", "20").status == 0
         assert kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "proxy", "", "10.0.0.0/33"])
+def test_a_network_of_proxies_that_is_none(run: Run, tmp_path: Path, network: str) -> None:
+    ended = run("serve", "--data", str(tmp_path / "data"), "--trusted-proxy", network)
+    assert ended.status == 2
+    assert "is not like 10.0.0.0/24" in ended.err
+
+
+def test_a_trusted_proxy_says_who_the_client_is(run: Run, started: Start, tmp_path: Path) -> None:
+    root = init(tmp_path / "data")
+    trusting = started(*serve(tmp_path / "data"), "--trusted-proxy", "127.0.0.1/32")
+    sts = aws("sts", trusting.endpoint, *root)
+    sts.meta.events.register(
+        "before-send", lambda request, **_: request.headers.add_header("X-Forwarded-For", "unknown")
+    )
+    with pytest.raises(ClientError, match="contradictory or unreadable"):
+        sts.get_caller_identity()

@@ -158,7 +158,9 @@ def stockade() -> Iterator[Stockade]:
     app.close()
 
 
-def call(stockade: Stockade, region_set: str, *, presigned: bool = False) -> HttpResponse:
+def call(
+    stockade: Stockade, region_set: str, *, presigned: bool = False, host: str = "localhost:4566"
+) -> HttpResponse:
     """Ask who `test` is, signed now."""
     query = b"Action=GetCallerIdentity&Version=2011-06-15" if presigned else b""
     form = b"" if presigned else b"Action=GetCallerIdentity&Version=2011-06-15"
@@ -167,7 +169,7 @@ def call(stockade: Stockade, region_set: str, *, presigned: bool = False) -> Htt
         raw_path=b"/",
         query=query,
         headers=[
-            (b"host", b"localhost:4566"),
+            (b"host", host.encode()),
             (b"content-type", b"application/x-www-form-urlencoded"),
         ],
         body=form,
@@ -192,6 +194,11 @@ def test_a_region_that_is_not_ours_is_refused(stockade: Stockade) -> None:
     answer = call(stockade, "eu-*,ap-*")
     assert answer.status == 403
     assert b"<Code>SignatureDoesNotMatch</Code>" in answer.body
+
+
+def test_the_region_of_the_host_counts_where_the_set_covers_it(stockade: Stockade) -> None:
+    assert call(stockade, "eu-*", host="sts.eu-west-3.localhost").status == 200
+    assert call(stockade, "us-*", host="sts.eu-west-3.localhost").status == 403
 
 
 def test_the_region_of_the_set_is_the_region_of_the_call(stockade: Stockade) -> None:

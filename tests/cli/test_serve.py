@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
 from tests.cli.conftest import Run, Start
@@ -409,12 +410,14 @@ def test_a_network_of_proxies_that_is_none(run: Run, tmp_path: Path, network: st
     assert "is not like 10.0.0.0/24" in ended.err
 
 
-def test_a_trusted_proxy_says_who_the_client_is(run: Run, started: Start, tmp_path: Path) -> None:
+def test_a_trusted_proxy_says_who_the_client_is(started: Start, tmp_path: Path) -> None:
     root = init(tmp_path / "data")
     trusting = started(*serve(tmp_path / "data"), "--trusted-proxy", "127.0.0.1/32")
     sts = aws("sts", trusting.endpoint, *root)
-    sts.meta.events.register(
-        "before-send", lambda request, **_: request.headers.add_header("X-Forwarded-For", "unknown")
-    )
+
+    def forward(request: AWSPreparedRequest, **_: object) -> None:
+        request.headers["X-Forwarded-For"] = "unknown"
+
+    sts.meta.events.register("before-send", forward)
     with pytest.raises(ClientError, match="contradictory or unreadable"):
         sts.get_caller_identity()

@@ -85,3 +85,58 @@ class BadDigest(S3Error):
 
     code = "BadDigest"
     template = "The {algorithm} you specified did not match the calculated checksum."
+
+
+class BodyNotMultipart(S3Error):
+    """A POST to a bucket is not a form."""
+
+    code = "PreconditionFailed"
+    status = 412
+    template = "At least one of the pre-conditions you specified did not hold"
+
+
+class MalformedPost(S3Error):
+    """The form is broken."""
+
+    code = "MalformedPOSTRequest"
+    template = "The body of your POST request is not well-formed multipart/form-data."
+
+
+class PreDataTooLong(S3Error):
+    """What stands before the file is too long."""
+
+    code = "MaxPostPreDataLengthExceededError"
+    template = "Your POST request fields preceding the upload file were too large."
+
+
+class IncorrectNumberOfFiles(S3Error):
+    """The form has no file."""
+
+    code = "IncorrectNumberOfFilesInPostRequest"
+    template = "POST requires exactly one file upload per request."
+
+
+class InvalidArgument(S3Error):
+    """A field is missing or cannot be read."""
+
+    code = "InvalidArgument"
+
+
+class InvalidPolicyDocument(S3Error):
+    """The policy of a form cannot be read."""
+
+    code = "InvalidPolicyDocument"
+
+
+class EntityTooSmall(S3Error):
+    """The file is smaller than the policy allows."""
+
+    code = "EntityTooSmall"
+    template = "Your proposed upload is smaller than the minimum allowed size"
+
+
+class EntityTooLarge(S3Error):
+    """The file is larger than the policy allows."""
+
+    code = "EntityTooLarge"
+    template = "Your proposed upload exceeds the maximum allowed size"

@@ -94,7 +94,7 @@ def parse(http: HttpRequest) -> SignedRequest:
             if b"X-Amz-Algorithm" in parameters:
                 if authorization is not None:
                     raise wording.two_forms()
-                return _parse_query(parameters)
+                return parse_parameters(parameters)
         if authorization is None:
             raise refusals.MissingAuthenticationToken
         if len(headers) != len(http.headers) and count_of(http.headers, b"authorization") > 1:
@@ -206,7 +206,8 @@ def _date_of(headers: dict[bytes, bytes]) -> str:
     return moment.strftime("%Y%m%dT%H%M%SZ")
 
 
-def _parse_query(parameters: dict[bytes, bytes]) -> SignedRequest:
+def parse_parameters(parameters: dict[bytes, bytes]) -> SignedRequest:
+    """Return what the parameters of a query claim, or the fields of a form (post_policy.py)."""
     absent = [name.decode() for name in QUERY_PARAMETERS if not parameters.get(name)]
     if absent:
         raise refusals.IncompleteSignature(wording.missing_query_parameters(absent))

@@ -255,9 +255,10 @@ def _signed_request(
     names = _signed_names(claim.signed_headers)
     if claim.algorithm != ALGORITHM and region_set is None:
         raise refusals.UnsupportedAlgorithm(wording.unsupported_algorithm(claim.algorithm))
-    access_key_id, date, region, service = _credential(
-        claim.credential, with_region=region_set is None
-    )
+    if region_set is None:
+        access_key_id, date, region, service = _credential(claim.credential)
+    else:
+        access_key_id, date, region, service = _credential(claim.credential, with_region=False)
     if date != amz_date[:8]:
         raise wording.wrong_day(date, amz_date)
     return SignedRequest(

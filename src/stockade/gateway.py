@@ -24,7 +24,7 @@ from stockade.core.identity import Caller, Credential
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Output, Service
 from stockade.core.ports import Credentials, Ports
-from stockade.protocol import sigv4, sigv4a
+from stockade.protocol import chunked, sigv4, sigv4a
 from stockade.protocol.addressing import place_of
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
@@ -143,7 +143,7 @@ class Gateway:
     ) -> HttpResponse:
         ctx = self._context(http, bound, claim, unit, request_id)
         self._authenticate(http, bound, claim, ctx, wire.family)
-        params = self._read(http, wire, bound, ctx)
+        params = self._read(http, wire, bound, ctx, claim)
         return wire.render(bound.wire, self.perform(ctx, bound, params, wire.family), request_id)
 
     def perform(self, ctx: Context, bound: Bound, params: Mapping[str, Any], family: str) -> Output:
@@ -257,7 +257,13 @@ class Gateway:
             bound.skew,
             honour_expires=bound.service.honours_expires,
         )
-        sigv4.check_signature(http, signed, self._signing_key(signed, ctx), s3=bound.s3_style)
+        sigv4.check_signature(
+            http,
+            signed,
+            self._signing_key(signed, ctx),
+            s3=bound.s3_style,
+            body_follows=http.stream is not None,
+        )
         if credential.expires is not None and credential.expires <= ctx.now:
             raise ExpiredToken
         return credential
@@ -283,9 +289,13 @@ class Gateway:
             ctx.unit, signed.access_key_id, signed.session_token, ctx.now
         ).secret
 
-    def _read(self, http: HttpRequest, wire: Wire, bound: Bound, ctx: Context) -> Mapping[str, Any]:
+    def _read(
+        self, http: HttpRequest, wire: Wire, bound: Bound, ctx: Context, claim: Claim
+    ) -> Mapping[str, Any]:
         """Return the validated members of the input; a request that fails here is recorded too."""
         try:
+            if bound.s3_style and claim.signed is not None:
+                http = chunked.opened(http, claim.signed, self._signing_key(claim.signed, ctx))
             params: Mapping[str, Any] = wire.read(http, bound.wire)
         except AwsError as refusal:
             self._journal.append(_refused(self._record(ctx, bound), refusal, wire.family))

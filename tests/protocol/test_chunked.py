@@ -15,8 +15,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from stockade.protocol import refusals, sigv4, sigv4a
+from stockade.protocol import chunked, refusals, sigv4, sigv4a
 from stockade.protocol.checksums import CHECKSUMS
 from stockade.protocol.chunked import LARGEST_SIGNED_CHUNK, Body, verified_body
 from stockade.protocol.errors import AwsError
@@ -149,6 +150,36 @@ def test_every_form_is_read(
     assert read(body) == WHOLE
     assert body.trailers == (trailers or {})
     assert body.read(10) == b""
+
+
+@pytest.mark.parametrize(("form", "asymmetric", "trailers"), FORMS)
+@pytest.mark.parametrize("held", [True, False])
+def test_a_request_is_opened_whether_its_body_is_held_or_not(
+    form: str, asymmetric: bool, trailers: dict[str, str] | None, held: bool
+) -> None:
+    http, raw = upload(form, asymmetric, trailers)
+    signed = sigv4.parse(http)
+    key: bytes | sigv4a.PublicKey
+    if asymmetric:
+        key = sigv4a.public_key(KEY_ID, SECRET)
+    else:
+        key = sigv4.signing_key(SECRET, signed.date, signed.region, signed.service)
+    if held:
+        body = replace(http, body=raw)
+        assert chunked.opened(body, signed, key).body == WHOLE
+        assert body.body == raw
+        with pytest.raises(IncompleteBody):
+            chunked.opened(replace(http, body=raw[:-50]), signed, key)
+    else:
+        stream = chunked.opened(replace(http, stream=Slow(raw)), signed, key).stream
+        assert stream is not None
+        assert b"".join(iter(lambda: stream.read(500), b"")) == WHOLE
+
+
+def test_a_body_that_is_not_in_chunks_is_left_alone() -> None:
+    http, _, _ = request(sha256(b"x").hexdigest(), None)
+    http = replace(http, body=b"x")
+    assert chunked.opened(http, sigv4.parse(http), b"") is http
 
 
 @pytest.mark.parametrize(("form", "asymmetric", "trailers"), FORMS)
@@ -366,6 +397,18 @@ def test_a_hash_and_no_hash() -> None:
         read(opened(http, WHOLE + b"x"))
     http, _, _ = request("UNSIGNED-PAYLOAD", None)
     assert read(opened(http, b"anything")) == b"anything"
+
+
+def test_a_hash_in_a_presigned_query() -> None:
+    declared = sha256(WHOLE).hexdigest()
+    headers = [(b"host", b"s3.localhost")]
+    query = f"X-Amz-Content-Sha256={declared}".encode()
+    http = HttpRequest(method="PUT", raw_path=b"/b/k", query=query, headers=headers)
+    signer = signers.v4(KEY_ID, SECRET, AMZ_DATE, "s3")
+    http = signers.presigned(signer, http, payload_hash=declared)
+    assert read(opened(http, WHOLE)) == WHOLE
+    with pytest.raises(refusals.ContentHashMismatch):
+        read(opened(http, WHOLE[1:]))
 
 
 def test_chunks_are_signed_as_their_request_is() -> None:

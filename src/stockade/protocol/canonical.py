@@ -68,7 +68,7 @@ def canonical_request(
         _canonical_path(http.raw_path, s3=s3, normalize=normalize),
         _canonical_query(http.query, left_out if signed.presigned else ()),
         _canonical_headers(headers, signed.signed_headers),
-        _s3_payload_hash(http, headers, signed, body_follows=body_follows)
+        _s3_payload_hash(http, signed, body_follows=body_follows)
         if s3
         else _payload_hash(http.body, headers),
     )
@@ -145,14 +145,18 @@ def _payload_hash(body: bytes, headers: dict[bytes, bytes]) -> bytes:
     raise refusals.ContentHashMismatch(hint="x-amz-content-sha256 is not the SHA-256 of the body")
 
 
-def _s3_payload_hash(
-    http: HttpRequest, headers: dict[bytes, bytes], signed: SignedRequest, *, body_follows: bool
-) -> bytes:
-    """Return what S3 signs for the body: its hash, or a word for a body that is not in it."""
-    declared = headers.get(b"x-amz-content-sha256")
+def declared_payload(http: HttpRequest, signed: SignedRequest) -> bytes | None:
+    """Return what a request to S3 says of its body, if it says anything."""
+    declared = http.header(b"x-amz-content-sha256")
     if declared is None and signed.presigned:
         parameters = presigned_parameters(http.query)
-        declared = parameters.get(b"X-Amz-Content-Sha256", UNSIGNED_PAYLOAD)
+        return parameters.get(b"X-Amz-Content-Sha256", UNSIGNED_PAYLOAD)
+    return declared
+
+
+def _s3_payload_hash(http: HttpRequest, signed: SignedRequest, *, body_follows: bool) -> bytes:
+    """Return what S3 signs for the body: its hash, or a word for a body that is not in it."""
+    declared = declared_payload(http, signed)
     if declared is None:
         raise refusals.ContentHashMissing
     if declared == UNSIGNED_PAYLOAD or declared in STREAMING_PAYLOADS:

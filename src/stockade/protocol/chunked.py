@@ -23,10 +23,13 @@ import hmac
 from base64 import b64decode
 from binascii import Error as NotBase64
 from hashlib import sha256
+from io import BytesIO
 from typing import TYPE_CHECKING, Final, Protocol
 
+from msgspec.structs import replace
+
 from stockade.protocol import sigv4a
-from stockade.protocol.canonical import UNSIGNED_PAYLOAD, check_content_hash
+from stockade.protocol.canonical import UNSIGNED_PAYLOAD, check_content_hash, declared_payload
 from stockade.protocol.checksums import CHECKSUMS
 from stockade.protocol.refusals import SignatureDoesNotMatch
 from stockade.protocol.s3_errors import (
@@ -41,7 +44,7 @@ from stockade.protocol.s3_errors import (
 
 if TYPE_CHECKING:
     from stockade.protocol.checksums import Checksum
-    from stockade.protocol.http import HttpRequest
+    from stockade.protocol.http import HttpRequest, Readable
     from stockade.protocol.sigv4 import SignedRequest
 
 SMALLEST_CHUNK: Final = 8192
@@ -56,13 +59,6 @@ _CHECKSUM: Final = "x-amz-checksum-"
 _TRAILER_SIGNATURE: Final = "x-amz-trailer-signature"
 
 
-class Source(Protocol):
-    """What a body is read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, waiting for them; none at the end."""
-
-
 class Body(Protocol):
     """A body that is checked while it is read."""
 
@@ -74,10 +70,10 @@ class Body(Protocol):
 
 
 def verified_body(
-    source: Source, http: HttpRequest, signed: SignedRequest, key: bytes | sigv4a.PublicKey
+    source: Readable, http: HttpRequest, signed: SignedRequest, key: bytes | sigv4a.PublicKey
 ) -> Body:
     """Return the reader of a body whose request has been verified with `body_follows`."""
-    declared = http.header(b"x-amz-content-sha256") or UNSIGNED_PAYLOAD
+    declared = declared_payload(http, signed) or UNSIGNED_PAYLOAD
     if not declared.startswith(b"STREAMING-"):
         return WholeBody(source, None if declared == UNSIGNED_PAYLOAD else declared)
     chain = None
@@ -91,6 +87,20 @@ def verified_body(
         length=_decoded_length(http),
         trailer=_announced(http) if declared.endswith(b"-TRAILER") else None,
     )
+
+
+def opened(http: HttpRequest, signed: SignedRequest, key: bytes | sigv4a.PublicKey) -> HttpRequest:
+    """Return a verified request of S3 with the object's bytes as its body.
+
+    A stream is verified as it is read; of a body that is held the chunks are taken off here.
+    """
+    if http.stream is not None:
+        return replace(http, stream=verified_body(http.stream, http, signed, key))
+    declared = declared_payload(http, signed) or UNSIGNED_PAYLOAD
+    if not declared.startswith(b"STREAMING-"):
+        return http
+    body = verified_body(BytesIO(http.body), http, signed, key)
+    return replace(http, body=b"".join(iter(lambda: body.read(PIECE), b"")))
 
 
 def _decoded_length(http: HttpRequest) -> int:
@@ -113,7 +123,7 @@ def _announced(http: HttpRequest) -> str:
 class WholeBody:
     """A body whose hash was signed, or nothing of it."""
 
-    def __init__(self, source: Source, declared: bytes | None) -> None:
+    def __init__(self, source: Readable, declared: bytes | None) -> None:
         self.trailers: dict[str, str] = {}
         self._source = source
         self._declared = declared
@@ -163,7 +173,7 @@ class ChunkedBody:
     """A body in chunks; without a chain they are not signed."""
 
     def __init__(
-        self, source: Source, chain: Chain | None, *, length: int, trailer: str | None
+        self, source: Readable, chain: Chain | None, *, length: int, trailer: str | None
     ) -> None:
         self.trailers: dict[str, str] = {}
         self._lines = _Lines(source)
@@ -287,7 +297,7 @@ class ChunkedBody:
 class _Lines:
     """Lines and counted bytes out of a source, with no more than a piece read ahead."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Readable) -> None:
         self._source = source
         self._unread = b""
 

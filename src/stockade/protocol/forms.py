@@ -18,7 +18,7 @@ from stockade.protocol.s3_errors import (
 )
 
 if TYPE_CHECKING:
-    from stockade.protocol.chunked import Source
+    from stockade.protocol.http import Readable
 
 FIELDS_LIMIT: Final = 20_480
 PIECE: Final = 65_536
@@ -40,7 +40,7 @@ class Form(NamedTuple):
     file: File
 
 
-def read_form(content_type: bytes | None, source: Source) -> Form:
+def read_form(content_type: bytes | None, source: Readable) -> Form:
     """Return a form whose file is still to be read."""
     found = _BOUNDARY.match((content_type or b"").decode("latin-1"))
     if found is None:
@@ -101,7 +101,7 @@ class File:
 class _Parts:
     """The parts of a form, one after the other."""
 
-    def __init__(self, source: Source, delimiter: bytes) -> None:
+    def __init__(self, source: Readable, delimiter: bytes) -> None:
         self._source = source
         self._delimiter = delimiter
         self._unread = b"\r\n"  # so that the first delimiter is like the others

@@ -7,9 +7,19 @@ covers those bytes and not what a framework makes of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import msgspec
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class Readable(Protocol):
+    """A body that is read as it arrives."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, waiting for them; none at the end."""
 
 
 class HttpRequest(msgspec.Struct, kw_only=True):
@@ -26,6 +36,8 @@ class HttpRequest(msgspec.Struct, kw_only=True):
     """The address of the peer."""
     secure: bool = False
     """True when the connection is TLS."""
+    stream: Readable | None = None
+    """The body where it is not held as a whole; `body` is empty then."""
 
     joined: dict[bytes, bytes] | None = None
     """What `table` returned before: the list of headers is not changed once it is here."""
@@ -61,3 +73,5 @@ class HttpResponse(msgspec.Struct, kw_only=True):
     status: int
     headers: Headers = msgspec.field(default_factory=list)
     body: bytes = b""
+    stream: Iterator[bytes] | None = None
+    """The pieces of a body that is not held as a whole; `body` is empty then."""

@@ -28,6 +28,7 @@ from stockade.core.operation import Service
 from stockade.core.ports import AuditLog, Credentials, Ports, Principals
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
+from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
@@ -97,6 +98,9 @@ class Stockade:
             ports=ports,
             random=random,
             unknown_account=settings.account,
+            region=settings.region,
+            domains=settings.domains,
+            proxies=Proxies(settings.trusted_proxies) if settings.trusted_proxies else None,
         )
         self.reconciler = Reconciler(
             services=tuple(self.services.values()),

@@ -18,11 +18,13 @@ CONFIG_FILE = "stockade.json"
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 DEFAULT_PORT = 4566
+DEFAULT_DOMAINS = ("localhost", "amazonaws.com")
 BODY_LIMIT = 1_048_576
 """Bytes of a request body; the largest request of the services served is far below."""
 
 PASSPHRASE_VARIABLE = "STOCKADE_PASSPHRASE"  # noqa: S105  a name, not a secret
 NEW_PASSPHRASE_VARIABLE = "STOCKADE_NEW_PASSPHRASE"  # noqa: S105  a name, not a secret
+PROXIES_VARIABLE = "STOCKADE_TRUSTED_PROXIES"
 IGNORE_ENDPOINTS_VARIABLE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 _ELSEWHERE = frozenset(
@@ -58,6 +60,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     account: str = DEFAULT_ACCOUNT
     region: str = DEFAULT_REGION
     body_limit: int = BODY_LIMIT
+    domains: tuple[str, ...] = DEFAULT_DOMAINS
+    """Below which hosts are named as AWS's are."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies whose word on a request's origin is taken."""
 
     @property
     def store_url(self) -> str:
@@ -116,6 +122,12 @@ def passphrase(environment: Mapping[str, str] = os.environ) -> str | None:
 def new_passphrase(environment: Mapping[str, str] = os.environ) -> str | None:
     """Return the passphrase that `stockade seal rotate` is to seal with, where it is given."""
     return environment.get(NEW_PASSPHRASE_VARIABLE)
+
+
+def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the networks of trusted proxies, where the environment gives some."""
+    listed = environment.get(PROXIES_VARIABLE, "").split(",")
+    return tuple(network.strip() for network in listed if network.strip())
 
 
 def endpoint(environment: Mapping[str, str] = os.environ) -> str:

@@ -9,7 +9,7 @@ and text; a bug is logged under its request id and leaves the wire as a bare 500
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -24,14 +24,17 @@ from stockade.core.identity import Caller, Credential
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Output, Service
 from stockade.core.ports import Credentials, Ports
-from stockade.protocol import sigv4
+from stockade.protocol import chunked, sigv4, sigv4a
+from stockade.protocol.addressing import place_of
 from stockade.protocol.canonical import UNSIGNED_PAYLOAD
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
 from stockade.protocol.http import HttpRequest, HttpResponse
+from stockade.protocol.proxies import Proxies, UnclearOrigin
 from stockade.protocol.refusals import (
     AccessDenied,
     ExpiredToken,
+    InvalidClientToken,
     MissingAuthenticationToken,
     Refusal,
 )
@@ -78,6 +81,9 @@ class Gateway:
         ports: Ports,
         random: Random,
         unknown_account: str,
+        region: str,
+        domains: Sequence[str],
+        proxies: Proxies | None,
     ) -> None:
         self._services = services
         self._catalogue = Catalogue([service.entry for service in services.values()])
@@ -92,6 +98,9 @@ class Gateway:
         self._nonces = RandomPool(random, NONCE_SIZE)
         self._audit = Audit(self._ids)
         self._unknown_account = unknown_account
+        self._region = region
+        self._domains = domains
+        self._proxies = proxies
         self._bound: dict[tuple[str, str], Bound] = {}
 
     def answer(self, http: HttpRequest) -> HttpResponse:
@@ -112,8 +121,13 @@ class Gateway:
             self._journal.append(*held)
 
     def _answer(self, http: HttpRequest, record: Write, *, memory_only: bool) -> HttpResponse:
+        if self._proxies is not None:
+            try:
+                http = self._proxies.original(http)
+            except UnclearOrigin as unclear:
+                return self.refuse(http, unclear)
         request_id = self._ids.uuid()
-        claim = _claim(http)
+        claim = self._claim(http)
         wire = self._catalogue.wire(http, claim.service)
         operation: WireOperation | None = None
         try:
@@ -122,7 +136,7 @@ class Gateway:
             with self._store.read(memory_only=memory_only) as unit:
                 ctx = self._context(http, bound, claim, unit, request_id, record)
                 self._authenticate(http, bound, claim, ctx, wire.family)
-                params = self._read(http, wire, bound, ctx)
+                params = self._read(http, wire, bound, ctx, claim)
                 output = self.perform(ctx, bound, params, wire.family)
                 return wire.render(operation, output, request_id)
         except NotInMemory:
@@ -143,7 +157,7 @@ class Gateway:
         """
         if not _leaves_body_out(http):
             return False
-        claim = _claim(http)
+        claim = self._claim(http)
         wire = self._catalogue.wire(http, claim.service)
         try:
             operation = self._catalogue.operation(http, wire, claim.service)
@@ -153,8 +167,19 @@ class Gateway:
 
     def refuse(self, http: HttpRequest, error: AwsError) -> HttpResponse:
         """Answer a request that the shell turned away, in the words of its protocol."""
-        wire = self._catalogue.wire(http, _claim(http).service)
+        wire = self._catalogue.wire(http, self._claim(http).service)
         return wire.render_error(error, self._ids.uuid())
+
+    def _claim(self, http: HttpRequest) -> Claim:
+        """Return what a request says of its signature."""
+        try:
+            signed = sigv4.parse(http)
+            if signed.region_set is not None:
+                here = place_of(http.header(b"host"), self._domains).region or self._region
+                signed = replace(signed, region=sigv4a.region_in(signed.region_set, here))
+            return Claim(signed, None)
+        except Refusal as refusal:
+            return Claim(None, refusal)
 
     def perform(self, ctx: Context, bound: Bound, params: Mapping[str, Any], family: str) -> Output:
         """Decide, record and run one operation; a write is one transaction, its record inside."""
@@ -253,6 +278,8 @@ class Gateway:
         try:
             ctx.caller = self._credential(http, bound, claim, ctx).caller
         except AwsError as refusal:
+            if isinstance(refusal, InvalidClientToken) and claim.signed is not None:
+                refusal.add("AWSAccessKeyId", claim.signed.access_key_id)
             self._record_stranger(ctx, bound, claim, refusal, family)
             raise
 
@@ -272,25 +299,45 @@ class Gateway:
             bound.skew,
             honour_expires=bound.service.honours_expires,
         )
-        key = ctx.unit.derive(
-            ("signing-key", signed.access_key_id, signed.date, signed.region, signed.service),
-            lambda: self._signing_key(signed, ctx),
+        sigv4.check_signature(
+            http,
+            signed,
+            self._signing_key(signed, ctx),
+            s3=bound.s3_style,
+            body_follows=http.stream is not None,
         )
-        sigv4.check_signature(http, signed, key, s3=bound.s3_style)
         if credential.expires is not None and credential.expires <= ctx.now:
             raise ExpiredToken
         return credential
 
-    def _signing_key(self, signed: SignedRequest, ctx: Context) -> bytes:
+    def _signing_key(self, signed: SignedRequest, ctx: Context) -> bytes | sigv4a.PublicKey:
+        """Return what verifies the signature, remembered until the credential changes."""
+        key_id, date = signed.access_key_id, signed.date
+        if signed.region_set is not None:
+            return ctx.unit.derive(
+                ("signing-key-v4a", key_id),
+                lambda: sigv4a.public_key(key_id, self._secret(signed, ctx)),
+            )
+        return ctx.unit.derive(
+            ("signing-key", key_id, date, signed.region, signed.service),
+            lambda: sigv4.signing_key(
+                self._secret(signed, ctx), date, signed.region, signed.service
+            ),
+        )
+
+    def _secret(self, signed: SignedRequest, ctx: Context) -> str:
         # The credential is looked up again so that the key depends on what it is made of.
-        secret = self._credentials.find_credential(
+        return self._credentials.find_credential(
             ctx.unit, signed.access_key_id, signed.session_token, ctx.now
         ).secret
-        return sigv4.signing_key(secret, signed.date, signed.region, signed.service)
 
-    def _read(self, http: HttpRequest, wire: Wire, bound: Bound, ctx: Context) -> Mapping[str, Any]:
+    def _read(
+        self, http: HttpRequest, wire: Wire, bound: Bound, ctx: Context, claim: Claim
+    ) -> Mapping[str, Any]:
         """Return the validated members of the input; a request that fails here is recorded too."""
         try:
+            if bound.s3_style and claim.signed is not None:
+                http = chunked.opened(http, claim.signed, self._signing_key(claim.signed, ctx))
             params: Mapping[str, Any] = wire.read(http, bound.wire)
         except AwsError as refusal:
             ctx.record(_refused(self._record(ctx, bound), refusal, wire.family))
@@ -332,13 +379,6 @@ def _leaves_body_out(http: HttpRequest) -> bool:
     if declared is not None:
         return declared == UNSIGNED_PAYLOAD or declared.startswith(b"STREAMING-")
     return b"X-Amz-Signature=" in http.query and b"X-Amz-Content-Sha256=" not in http.query
-
-
-def _claim(http: HttpRequest) -> Claim:
-    try:
-        return Claim(sigv4.parse(http), None)
-    except Refusal as refusal:
-        return Claim(None, refusal)
 
 
 def _refused(record: Record, error: AwsError, family: str) -> bytes:

@@ -16,6 +16,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ClientError
 
 from tests.cli.conftest import Run, Start
 from tests.cli.programs import PROGRAM, Outcome, aws, init, serve, stockade
@@ -399,3 +401,23 @@ def test_postgresql_goes_and_comes_back(run: Run, started: Start, tmp_path: Path
         assert run("wait", "--endpoint", server.endpoint, "--timeout", "20").status == 0
         assert kms.describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "proxy", "", "10.0.0.0/33"])
+def test_a_network_of_proxies_that_is_none(run: Run, tmp_path: Path, network: str) -> None:
+    ended = run("serve", "--data", str(tmp_path / "data"), "--trusted-proxy", network)
+    assert ended.status == 2
+    assert "is not like 10.0.0.0/24" in ended.err
+
+
+def test_a_trusted_proxy_says_who_the_client_is(started: Start, tmp_path: Path) -> None:
+    root = init(tmp_path / "data")
+    trusting = started(*serve(tmp_path / "data"), "--trusted-proxy", "127.0.0.1/32")
+    sts = aws("sts", trusting.endpoint, *root)
+
+    def forward(request: AWSPreparedRequest, **_: object) -> None:
+        request.headers["X-Forwarded-For"] = "unknown"
+
+    sts.meta.events.register("before-send", forward)
+    with pytest.raises(ClientError, match="contradictory or unreadable"):
+        sts.get_caller_identity()

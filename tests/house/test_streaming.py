@@ -100,6 +100,9 @@ class Streaming(Stockade):
             ports=self.gateway._ports,
             random=self.gateway._random,
             unknown_account=ACCOUNT,
+            region="us-east-1",
+            domains=(),
+            proxies=None,
         )
 
 

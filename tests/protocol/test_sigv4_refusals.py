@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from stockade.protocol import refusals
+from stockade.protocol import refusals, wording
 
 FAMILIES = ("query", "json", "rest-json", "s3", "ec2", "cbor")
 
@@ -79,6 +79,48 @@ TABLE = [
         ("InvalidClientTokenId", 403),
         "UnrecognizedClientException",
         ("InvalidToken", 400),
+        ("AuthFailure", 401),
+    ),
+    (
+        refusals.WrongScope,
+        ("SignatureDoesNotMatch", 403),
+        "InvalidSignatureException",
+        ("AuthorizationHeaderMalformed", 400),
+        ("AuthFailure", 401),
+    ),
+    (
+        refusals.TwoForms,
+        ("SignatureDoesNotMatch", 403),
+        "InvalidSignatureException",
+        ("InvalidArgument", 400),
+        ("AuthFailure", 401),
+    ),
+    (
+        refusals.ContentHashMissing,
+        ("SignatureDoesNotMatch", 403),
+        "InvalidSignatureException",
+        ("InvalidRequest", 400),
+        ("AuthFailure", 401),
+    ),
+    (
+        refusals.ContentHashInvalid,
+        ("SignatureDoesNotMatch", 403),
+        "InvalidSignatureException",
+        ("InvalidArgument", 400),
+        ("AuthFailure", 401),
+    ),
+    (
+        refusals.UnsupportedAlgorithm,
+        ("IncompleteSignature", 400),
+        "IncompleteSignatureException",
+        ("InvalidRequest", 400),
+        ("AuthFailure", 401),
+    ),
+    (
+        refusals.InvalidDate,
+        ("IncompleteSignature", 400),
+        "IncompleteSignatureException",
+        ("AccessDenied", 403),
         ("AuthFailure", 401),
     ),
     (
@@ -169,12 +211,11 @@ def test_words(error: refusals.Refusal, family: str, text: str) -> None:
     assert error.message_on(family) == text
 
 
-def test_streaming_is_not_implemented() -> None:
+def test_chunks_are_refused_by_name_where_they_are_not_taken() -> None:
     error = refusals.StreamingPayload(form="STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
-    assert error.on("s3") == ("NotImplemented", 501)
     assert error.on("json") == ("IncompleteSignatureException", 400)
     assert "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" in error.message_on("json")
 
 
 def test_a_client_s_text_is_shown_without_control_characters_and_cut() -> None:
-    assert refusals.shown("a\x00b\né" + "x" * 100) == "a?b??" + "x" * 59
+    assert wording.shown("a\x00b\né" + "x" * 100) == "a?b??" + "x" * 59

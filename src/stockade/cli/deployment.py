@@ -6,6 +6,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from msgspec.structs import replace
+
 from stockade import config
 from stockade.cli.problems import Problem
 from stockade.config import Deployment, Settings
@@ -66,6 +68,17 @@ def settings(mode: Mode, data: Path, made: Deployment) -> Settings:
         seal=made.seal,
         account=made.account,
         region=made.region,
+    )
+
+
+def facing(
+    settings: Settings, domains: tuple[str, ...], trusted_proxies: tuple[str, ...]
+) -> Settings:
+    """Return settings with what the command line says of the names and proxies in front."""
+    return replace(
+        settings,
+        domains=tuple(name.lower().strip(".") for name in domains) or settings.domains,
+        trusted_proxies=trusted_proxies,
     )
 
 

@@ -10,7 +10,14 @@ import click
 
 from stockade import __version__, config
 from stockade.cli.env import variables
-from stockade.cli.options import account_option, data_option, examples, region_option
+from stockade.cli.options import (
+    account_option,
+    data_option,
+    domain_option,
+    examples,
+    proxies_option,
+    region_option,
+)
 from stockade.cli.problems import Problem
 
 if TYPE_CHECKING:
@@ -55,6 +62,8 @@ if TYPE_CHECKING:
 )
 @account_option(f"The account of `test`. [default: {config.DEFAULT_ACCOUNT}]")
 @region_option(f"The Region in the lines to copy. [default: {config.DEFAULT_REGION}]")
+@domain_option
+@proxies_option
 @click.pass_obj
 def dev(
     debug: bool,
@@ -65,6 +74,8 @@ def dev(
     workers: int,
     account: str | None,
     region: str | None,
+    domains: tuple[str, ...],
+    trusted_proxies: tuple[str, ...],
 ) -> None:
     """Start a server for development.
 
@@ -73,6 +84,7 @@ def dev(
     are the root of that account. So it listens to this host alone.
     """
     from stockade.cli import occupancy, passphrases, running
+    from stockade.cli.deployment import facing
     from stockade.server import Listen
 
     _check(host, data, memory=memory, workers=workers)
@@ -85,6 +97,7 @@ def dev(
             _make(settings)
             stack.enter_context(occupancy.settled(data))
             settings = _settings(data, account, region)  # it may just have been given its new seal
+        settings = facing(settings, domains, trusted_proxies)
         greeting = _greeting(settings, running.url(listen))
         running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

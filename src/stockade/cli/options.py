@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,6 +78,32 @@ def seal_option(command: F) -> F:
     )(command)
 
 
+def proxies_option(command: F) -> F:
+    """Add the option that names trusted proxies."""
+    return click.option(
+        "--trusted-proxy",
+        "trusted_proxies",
+        metavar="CIDR",
+        multiple=True,
+        callback=_proxies,
+        help="A network of proxies in front, such as 10.0.0.0/24: their Forwarded or"
+        " X-Forwarded-For, -Proto and -Host headers are believed. May be repeated."
+        " [default: STOCKADE_TRUSTED_PROXIES, with commas]",
+    )(command)
+
+
+def domain_option(command: F) -> F:
+    """Add the option that names the domains below which hosts are AWS's."""
+    return click.option(
+        "--domain",
+        "domains",
+        metavar="NAME",
+        multiple=True,
+        help="A domain below which hosts are named as AWS's are, such as"
+        " kms.eu-west-1.NAME. May be repeated. [default: localhost, amazonaws.com]",
+    )(command)
+
+
 def credentials_option(text: str) -> Callable[[F], F]:
     """Return the option that names a file of credentials."""
     return click.option("--credentials-file", metavar="FILE", type=FILE, help=text)
@@ -101,6 +128,18 @@ def _store(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if not value.startswith(_SQLITE):
         return value
     return _SQLITE + str(Path(value.removeprefix(_SQLITE)).absolute())
+
+
+def _proxies(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    networks = value or config.trusted_proxies()
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError:
+            raise click.BadParameter(f"{network!r} is not like 10.0.0.0/24") from None
+    return networks
 
 
 def _account(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

@@ -14,7 +14,9 @@ from stockade.cli.options import (
     account_option,
     credentials_option,
     data_option,
+    domain_option,
     examples,
+    proxies_option,
     region_option,
     seal_option,
     store_option,
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
 @account_option(f"The account, the first time. [default: {config.DEFAULT_ACCOUNT}]")
 @region_option(f"The Region, the first time. [default: {config.DEFAULT_REGION}]")
 @credentials_option(CREDENTIALS_TEXT)
+@domain_option
+@proxies_option
 @click.pass_obj
 def serve(
     debug: bool,
@@ -73,6 +77,8 @@ def serve(
     account: str | None,
     region: str | None,
     credentials_file: Path | None,
+    domains: tuple[str, ...],
+    trusted_proxies: tuple[str, ...],
 ) -> None:
     """Start a server that keeps what it is given.
 
@@ -80,7 +86,7 @@ def serve(
     does. The AWS CLI and SDKs then find it by AWS_ENDPOINT_URL.
     """
     from stockade.cli import occupancy, running
-    from stockade.cli.deployment import wanted
+    from stockade.cli.deployment import facing, wanted
 
     listen = _listen(address, workers, tls_cert, tls_key)
     running.start_logging(debug=debug)
@@ -91,6 +97,7 @@ def serve(
         passphrase = _passphrase(settings, credentials_file)
         with occupancy.settled(data):
             settings = wanted("serve", data, **given)  # it may just have been given its new seal
+            settings = facing(settings, domains, trusted_proxies)
             greeting = f"Stockade {__version__}, ready at {running.url(listen)}"
             running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

@@ -13,13 +13,23 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from stockade.protocol import refusals
+from stockade.protocol import refusals, wording
 from stockade.protocol.http import Headers, HttpRequest
 
 if TYPE_CHECKING:
     from stockade.protocol.sigv4 import SignedRequest
 
 UNSIGNED_PAYLOAD = b"UNSIGNED-PAYLOAD"
+STREAMING_PAYLOADS = frozenset(
+    {
+        b"STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+        b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+        b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+    }
+)
+"""S3's bodies in chunks (chunked.py)."""
 
 QUERY_PARAMETERS = (
     b"X-Amz-Algorithm",
@@ -28,7 +38,12 @@ QUERY_PARAMETERS = (
     b"X-Amz-SignedHeaders",
     b"X-Amz-Date",
 )
-OPTIONAL_QUERY_PARAMETERS = (b"X-Amz-Expires", b"X-Amz-Security-Token", b"X-Amz-Content-Sha256")
+OPTIONAL_QUERY_PARAMETERS = (
+    b"X-Amz-Expires",
+    b"X-Amz-Security-Token",
+    b"X-Amz-Content-Sha256",
+    b"X-Amz-Region-Set",
+)
 
 
 def canonical_request(
@@ -38,8 +53,12 @@ def canonical_request(
     s3: bool = False,
     normalize: bool = True,
     token_signed: bool = True,
+    body_follows: bool = False,
 ) -> bytes:
-    """Return the request in the form that both sides hash."""
+    """Return the request in the form that both sides hash.
+
+    `body_follows` says that S3's body is compared with its declared hash while it is read.
+    """
     headers = http.table()
     left_out = (b"X-Amz-Signature", b"X-Amz-Security-Token")[: 1 if token_signed else 2]
     if s3:
@@ -49,7 +68,9 @@ def canonical_request(
         _canonical_path(http.raw_path, s3=s3, normalize=normalize),
         _canonical_query(http.query, left_out if signed.presigned else ()),
         _canonical_headers(headers, signed.signed_headers),
-        _payload_hash(http, headers, signed, s3=s3),
+        _s3_payload_hash(http, signed, body_follows=body_follows)
+        if s3
+        else _payload_hash(http.body, headers),
     )
 
 
@@ -113,31 +134,67 @@ def _header_block(names: tuple[bytes, ...]) -> bytes:
     return b"".join([name + b":%b\n" for name in escaped]) + b"\n" + b";".join(escaped) + b"\n"
 
 
-def _payload_hash(
-    http: HttpRequest, headers: dict[bytes, bytes], signed: SignedRequest, *, s3: bool
-) -> bytes:
-    """Return the hash of the body; only S3 lets a signature leave the body out."""
+def _payload_hash(body: bytes, headers: dict[bytes, bytes]) -> bytes:
+    """Return the hash of the body."""
     declared = headers.get(b"x-amz-content-sha256")
-    if declared is None and s3 and signed.presigned:
+    computed = sha256(body).hexdigest().encode()
+    if declared is None or declared == computed:
+        return computed
+    if declared.startswith(b"STREAMING-"):
+        raise refusals.StreamingPayload(form=wording.shown(declared.decode("latin-1")))
+    raise refusals.ContentHashMismatch(hint="x-amz-content-sha256 is not the SHA-256 of the body")
+
+
+def declared_payload(http: HttpRequest, signed: SignedRequest) -> bytes | None:
+    """Return what a request to S3 says of its body, if it says anything."""
+    declared = http.header(b"x-amz-content-sha256")
+    if declared is None and signed.presigned:
         parameters = presigned_parameters(http.query)
-        declared = parameters.get(b"X-Amz-Content-Sha256", UNSIGNED_PAYLOAD)
-    if declared is not None:
-        if s3 and declared == UNSIGNED_PAYLOAD:
-            return declared
-        if declared.startswith(b"STREAMING-"):
-            raise refusals.StreamingPayload(form=refusals.shown(declared.decode("latin-1")))
-    computed = sha256(http.body).hexdigest().encode()
-    if declared is not None and declared != computed:
-        raise refusals.ContentHashMismatch(
-            hint="x-amz-content-sha256 is not the SHA-256 of the body"
+        return parameters.get(b"X-Amz-Content-Sha256", UNSIGNED_PAYLOAD)
+    return declared
+
+
+def _s3_payload_hash(http: HttpRequest, signed: SignedRequest, *, body_follows: bool) -> bytes:
+    """Return what S3 signs for the body: its hash, or a word for a body that is not in it."""
+    declared = declared_payload(http, signed)
+    if declared is None:
+        raise refusals.ContentHashMissing
+    if declared == UNSIGNED_PAYLOAD or declared in STREAMING_PAYLOADS:
+        return declared
+    text = declared.decode("latin-1")
+    if len(text) != 64 or not text.isalnum():
+        raise refusals.ContentHashInvalid(
+            elements={
+                "ArgumentName": "x-amz-content-sha256",
+                "ArgumentValue": wording.shown(text),
+            }
         )
-    return computed
+    if not body_follows:
+        check_content_hash(declared, sha256(http.body).hexdigest())
+    return declared
+
+
+def check_content_hash(declared: bytes, computed: str) -> None:
+    """Refuse a body of S3 whose hash is another one than the client declared and signed."""
+    if declared != computed.encode():
+        raise refusals.ContentHashMismatch(
+            elements={
+                "ClientComputedContentSHA256": declared.decode("latin-1"),
+                "S3ComputedContentSHA256": computed,
+            },
+            hint="x-amz-content-sha256 is not the SHA-256 of the body",
+        )
 
 
 def _require_amz_headers_signed(headers: dict[bytes, bytes], names: tuple[bytes, ...]) -> None:
-    for name in headers:
-        if name.startswith(b"x-amz-") and name not in names:
-            raise refusals.HeadersNotSigned
+    """Refuse a request of S3 with x-amz-* headers that its signature does not cover."""
+    absent = [
+        name.decode("latin-1")
+        for name in headers
+        if name.startswith(b"x-amz-") and name not in names
+    ]
+    if absent:
+        raise refusals.HeadersNotSigned(elements={"HeadersNotSigned": ", ".join(absent)})
 
 
 def presigned_parameters(query: bytes) -> dict[bytes, bytes]:
@@ -146,6 +203,6 @@ def presigned_parameters(query: bytes) -> dict[bytes, bytes]:
     for name, value in query_pairs(query):
         if name in QUERY_PARAMETERS or name in OPTIONAL_QUERY_PARAMETERS:
             if name in found:
-                raise refusals.IncompleteSignature(refusals.repeated_query_parameter(name.decode()))
+                raise refusals.IncompleteSignature(wording.repeated_query_parameter(name.decode()))
             found[name] = value
     return found

@@ -3,29 +3,30 @@
 
 One class per failure of authentication and authorization. Every protocol family has its own code,
 HTTP status and sometimes its own words for the same failure: `on(family)` gives the first two,
-`message_on(family)` the words. Families: query, json, rest-json, s3, ec2, cbor. S3 and EC2 have
-fixed words, so the details that a class carries reach only the other families.
+`message_on(family)` the words. Families: query, json, rest-json, s3, ec2, cbor. EC2 has fixed
+words; S3 has words of its own, which depend on where the signature stood, and tells details in
+further elements of its answer (`elements_on`).
 
 Texts are those of AWS's recorded answers. No text repeats a signature, a token, a canonical request
-or an Authorization header: where AWS names the header, it prints its hash, and so do we.
+or an Authorization header: where AWS names the header, it prints its hash, and so do we. S3's
+elements repeat what the client sent to be signed, to that client alone: they are in no record.
+What exactly is wrong, wording.py says.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from stockade.protocol.errors import FamilyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 Form = tuple[str, int]
 
 _EC2_CREDENTIALS: Form = ("AuthFailure", 401)
 _EC2_TEXT = "AWS was not able to validate the provided access credentials"
+_S3_QUERY: Form = ("AuthorizationQueryParametersError", 400)
 _S3_SIGNATURE_TEXT = (
     "The request signature we calculated does not match the signature you provided. "
     "Check your key and signing method."
@@ -44,14 +45,55 @@ def _forms(query: Form, json: str, *, s3: Form, ec2: Form) -> Mapping[str, Form]
     }
 
 
+class S3Words(NamedTuple):
+    """What S3 says of a signature in a header, and of one in a query."""
+
+    header: str
+    query: str
+
+
 class Refusal(FamilyError):
-    """A failure before any operation runs, with its code, status and words in every family."""
+    """A failure before any operation runs, with its code, status and words in every family.
+
+    `s3` are S3's words for this very failure, `elements` what its answer tells beside them.
+    """
 
     texts: ClassVar[Mapping[str, str]] = {}
+    s3_words: ClassVar[S3Words | None] = None
+    s3_query_form: ClassVar[Form | None] = None
+    """S3's code and status where the signature stood in the query, if they are others then."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        s3: S3Words | None = None,
+        elements: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> None:
+        super().__init__(message, **values)
+        self.presigned = False
+        self._s3 = s3 or self.s3_words
+        self._elements = dict(elements or {})
+
+    def on(self, family: str) -> tuple[str, int]:
+        if family == "s3" and self.presigned and self.s3_query_form is not None:
+            return self.s3_query_form
+        return super().on(family)
 
     def message_on(self, family: str) -> str:
         """Return the words that this failure has in a protocol family."""
+        if family == "s3" and self._s3 is not None:
+            return self._s3.query if self.presigned else self._s3.header
         return self.texts.get(family, self.message)
+
+    def elements_on(self, family: str) -> Mapping[str, str]:
+        """Return the further elements of the answer, in order; only S3 has any."""
+        return self._elements if family == "s3" else {}
+
+    def add(self, name: str, text: str) -> None:
+        """Add an element to S3's answer."""
+        self._elements[name] = text
 
 
 class MissingAuthenticationToken(Refusal):
@@ -86,24 +128,48 @@ class IncompleteSignature(Refusal):
         ec2=_EC2_CREDENTIALS,
     )
     texts: ClassVar[Mapping[str, str]] = {
-        "s3": "The authorization header is malformed; the authorization header requires three "
-        "components: Credential, SignedHeaders, and Signature.",
         "ec2": "Authorization header or parameters are not formatted correctly.",
     }
+    s3_query_form: ClassVar[Form] = _S3_QUERY
+    s3_words: ClassVar[S3Words] = S3Words(
+        "The authorization header is malformed; the authorization header requires three "
+        "components: Credential, SignedHeaders, and Signature.",
+        "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+        "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+    )
+
+
+class UnsupportedAlgorithm(IncompleteSignature):
+    """The signature is made with an algorithm that nobody knows."""
+
+    forms: ClassVar[Mapping[str, Form]] = {
+        **IncompleteSignature.forms,
+        "s3": ("InvalidRequest", 400),
+    }
+    s3_words: ClassVar[S3Words] = S3Words(
+        "The authorization mechanism you have provided is not supported. "
+        "Please use AWS4-HMAC-SHA256.",
+        'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"',
+    )
+
+
+class InvalidDate(IncompleteSignature):
+    """The moment of signing cannot be read."""
+
+    forms: ClassVar[Mapping[str, Form]] = {
+        **IncompleteSignature.forms,
+        "s3": ("AccessDenied", 403),
+    }
+    s3_words: ClassVar[S3Words] = S3Words(
+        "AWS authentication requires a valid Date or x-amz-date header",
+        "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"",
+    )
 
 
 class StreamingPayload(IncompleteSignature):
-    """The body is sent in signed chunks, a form that is not honoured yet."""
+    """The body is sent in chunks, to a service that does not take them."""
 
     template = "The payload form {form} of x-amz-content-sha256 is not supported."
-    forms: ClassVar[Mapping[str, Form]] = {
-        **IncompleteSignature.forms,
-        "s3": ("NotImplemented", 501),
-    }
-    texts: ClassVar[Mapping[str, str]] = {
-        **IncompleteSignature.texts,
-        "s3": "A header you provided implies functionality that is not implemented.",
-    }
 
 
 class InvalidClientToken(Refusal):
@@ -143,6 +209,30 @@ class SignatureDoesNotMatch(Refusal):
     texts: ClassVar[Mapping[str, str]] = {"s3": _S3_SIGNATURE_TEXT, "ec2": _EC2_TEXT}
 
 
+class WrongScope(SignatureDoesNotMatch):
+    """The credential is scoped to another day, Region or service."""
+
+    forms: ClassVar[Mapping[str, Form]] = {
+        **SignatureDoesNotMatch.forms,
+        "s3": ("AuthorizationHeaderMalformed", 400),
+    }
+    s3_query_form: ClassVar[Form] = _S3_QUERY
+
+
+class TwoForms(SignatureDoesNotMatch):
+    """The request is signed in its headers and in its query."""
+
+    forms: ClassVar[Mapping[str, Form]] = {
+        **SignatureDoesNotMatch.forms,
+        "s3": ("InvalidArgument", 400),
+    }
+    texts: ClassVar[Mapping[str, str]] = {
+        **SignatureDoesNotMatch.texts,
+        "s3": "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
+        "Signature query string parameter or the Authorization header should be specified",
+    }
+
+
 class ContentHashMismatch(SignatureDoesNotMatch):
     """The x-amz-content-sha256 header does not tell the hash of the body."""
 
@@ -153,6 +243,35 @@ class ContentHashMismatch(SignatureDoesNotMatch):
     texts: ClassVar[Mapping[str, str]] = {
         **SignatureDoesNotMatch.texts,
         "s3": "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    }
+
+
+class ContentHashMissing(SignatureDoesNotMatch):
+    """S3: the request does not say what its body is."""
+
+    forms: ClassVar[Mapping[str, Form]] = {
+        **SignatureDoesNotMatch.forms,
+        "s3": ("InvalidRequest", 400),
+    }
+    texts: ClassVar[Mapping[str, str]] = {
+        **SignatureDoesNotMatch.texts,
+        "s3": "Missing required header for this request: x-amz-content-sha256",
+    }
+
+
+class ContentHashInvalid(SignatureDoesNotMatch):
+    """S3: x-amz-content-sha256 is neither a hash nor a word for a body that is not hashed."""
+
+    forms: ClassVar[Mapping[str, Form]] = {
+        **SignatureDoesNotMatch.forms,
+        "s3": ("InvalidArgument", 400),
+    }
+    texts: ClassVar[Mapping[str, str]] = {
+        **SignatureDoesNotMatch.texts,
+        "s3": "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, "
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, "
+        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
     }
 
 
@@ -238,120 +357,3 @@ class AccessDenied(Refusal):
         s3=(code, status),
         ec2=("UnauthorizedOperation", 403),
     )
-
-
-# The words that say what exactly is wrong, for the families that print them.
-
-BOTH_FORMS = (
-    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
-)
-TWO_AUTHORIZATIONS = "The request must have exactly one Authorization header."
-HOST_NOT_SIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
-WRONG_REGION = "Credential should be scoped to a valid region."
-EXPIRES_TOO_LONG = (
-    "X-Amz-Expires must be less than a week (in seconds); "
-    "that is, the given X-Amz-Expires must be less than 604800 seconds"
-)
-
-
-def missing_parts(absent: Sequence[str], authorization: bytes, *, dated: bool) -> str:
-    """Say which parts an Authorization header lacks, and whether the date is missing too."""
-    wrong = [f"Authorization header requires '{name}' parameter." for name in absent]
-    if not dated:
-        wrong.append(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-        )
-    wrong.append(
-        f"(Hashed with SHA-256 and encoded with Base64) Authorization={_hashed(authorization)}"
-    )
-    return " ".join(wrong)
-
-
-def missing_query_parameters(absent: Sequence[str]) -> str:
-    """Say which parameters a presigned request lacks."""
-    wrong = [f"AWS query-string parameters must include '{name}'." for name in absent]
-    return " ".join([*wrong, "Re-examine the query-string parameters."])
-
-
-def repeated_query_parameter(name: str) -> str:
-    """Say which parameter a presigned request has twice."""
-    return (
-        f"AWS query-string parameters must include '{name}' only once. "
-        "Re-examine the query-string parameters."
-    )
-
-
-def bad_pair(authorization: bytes, *, missing_equals: bool) -> str:
-    """Say that an Authorization header is not a list of pairs."""
-    why = "missing equal-sign" if missing_equals else "given twice"
-    return (
-        f"Invalid key=value pair ({why}) in Authorization header "
-        f"(hashed with SHA-256 and encoded with Base64): '{_hashed(authorization)}'."
-    )
-
-
-def bad_credential(elements: int) -> str:
-    """Say that a credential is malformed.
-
-    AWS repeats the credential. We count its elements: who swaps key and secret would otherwise find
-    the secret in a log.
-    """
-    return (
-        "Credential must have exactly 5 slash-delimited elements, "
-        f"e.g. keyid/date/region/service/term, got {elements}"
-    )
-
-
-def bad_date(text: str) -> str:
-    """Say that the moment of signing cannot be read."""
-    return (
-        f"Date must be in ISO-8601 'basic format'. Got '{shown(text)}'. "
-        "See http://en.wikipedia.org/wiki/ISO_8601"
-    )
-
-
-def unsupported_algorithm(algorithm: str) -> str:
-    """Say that the algorithm is another one."""
-    return f"Unsupported AWS 'algorithm': '{shown(algorithm)}' (only AWS4-HMAC-SHA256 for now). "
-
-
-def wrong_day(date: str, amz_date: str) -> str:
-    """Say that the scope is of another day than the moment of signing."""
-    return (
-        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-        f"'{shown(date)}' != '{amz_date[:8]}', from '{amz_date}'."
-    )
-
-
-def expired(amz_date: str, now: datetime, life: timedelta) -> str:
-    """Say that a signature is too old."""
-    return (
-        f"Signature expired: {amz_date} is now earlier than "
-        f"{_basic(now - life)} ({_basic(now)} - {_length(life)}.)"
-    )
-
-
-def not_yet_current(amz_date: str, now: datetime, window: timedelta) -> str:
-    """Say that a signature comes from the future."""
-    return (
-        f"Signature not yet current: {amz_date} is still later than "
-        f"{_basic(now + window)} ({_basic(now)} + {_length(window)}.)"
-    )
-
-
-def shown(text: str) -> str:
-    """Return a client's text in a form that is safe to repeat in an answer."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:64])
-
-
-def _hashed(raw: bytes) -> str:
-    return b64encode(sha256(raw).digest()).decode()
-
-
-def _basic(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _length(span: timedelta) -> str:
-    seconds = int(span.total_seconds())
-    return f"{seconds} sec" if seconds % 60 else f"{seconds // 60} min"

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from stockade.protocol import refusals
+from stockade.protocol import refusals, sigv4a, wording
 from stockade.protocol.canonical import (
     QUERY_PARAMETERS,
     canonical_request,
@@ -65,6 +65,8 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
     presigned: bool
     expires: int | None
     """Seconds that a presigned request asks to be valid for."""
+    region_set: str | None = None
+    """Signature Version 4A: where the request may be answered; `region` is chosen from it."""
 
     def __repr__(self) -> str:
         return f"SignedRequest({self.access_key_id}, {self.scope})"
@@ -72,24 +74,35 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def scope(self) -> str:
         """Return the credential scope."""
+        if self.region_set is not None:
+            return f"{self.date}/{self.service}/{_TERMINATOR}"
         return f"{self.date}/{self.region}/{self.service}/{_TERMINATOR}"
+
+    @property
+    def algorithm(self) -> str:
+        """Return the algorithm as the string to sign has it."""
+        return ALGORITHM if self.region_set is None else sigv4a.ALGORITHM
 
 
 def parse(http: HttpRequest) -> SignedRequest:
     """Return what the request claims about its signature, or refuse it as malformed."""
-    headers = http.table()
-    authorization = headers.get(b"authorization")
-    if b"X-Amz-Algorithm" in http.query:
-        parameters = presigned_parameters(http.query)
-        if b"X-Amz-Algorithm" in parameters:
-            if authorization is not None:
-                raise refusals.SignatureDoesNotMatch(refusals.BOTH_FORMS)
-            return _parse_query(parameters)
-    if authorization is None:
-        raise refusals.MissingAuthenticationToken
-    if len(headers) != len(http.headers) and count_of(http.headers, b"authorization") > 1:
-        raise refusals.IncompleteSignature(refusals.TWO_AUTHORIZATIONS)
-    return _parse_header(headers, authorization)
+    try:
+        headers = http.table()
+        authorization = headers.get(b"authorization")
+        if b"X-Amz-Algorithm" in http.query:
+            parameters = presigned_parameters(http.query)
+            if b"X-Amz-Algorithm" in parameters:
+                if authorization is not None:
+                    raise wording.two_forms()
+                return parse_parameters(parameters)
+        if authorization is None:
+            raise refusals.MissingAuthenticationToken
+        if len(headers) != len(http.headers) and count_of(http.headers, b"authorization") > 1:
+            raise refusals.IncompleteSignature(wording.TWO_AUTHORIZATIONS)
+        return _parse_header(headers, authorization)
+    except refusals.Refusal as refusal:
+        refusal.presigned = b"X-Amz-Algorithm=" in http.query
+        raise
 
 
 class _Claim(NamedTuple):
@@ -107,13 +120,30 @@ def _parse_header(headers: dict[bytes, bytes], raw: bytes) -> SignedRequest:
     tail = raw[-64:]
     if raw[-75:-64] in {b" Signature=", b",Signature="} and tail.isalnum():
         claim, signature = _authorization(raw[:-64]), tail.decode()
+    elif raw.startswith(b"AWS4-ECDSA-"):
+        claim, signature = _asymmetric_authorization(raw)
     else:
         claim = _authorization(raw)
         signature = claim.signature
     amz_date = _date_of(headers)
-    if not (amz_date and signature and claim.credential):
+    if not (amz_date and signature and claim.credential and claim.signed_headers):
         raise _missing_parts(claim, signature, amz_date, raw)
+    if claim.algorithm == sigv4a.ALGORITHM:
+        return _signed_request(
+            claim,
+            signature,
+            amz_date,
+            headers.get(b"x-amz-security-token"),
+            region_set=_signed_region_set(headers, claim),
+        )
     return _signed_request(claim, signature, amz_date, headers.get(b"x-amz-security-token"))
+
+
+def _signed_region_set(headers: dict[bytes, bytes], claim: _Claim) -> str:
+    """Return X-Amz-Region-Set: it decides where the request is answered, so it must be signed."""
+    if b"x-amz-region-set" not in _signed_names(claim.signed_headers):
+        raise refusals.IncompleteSignature(wording.REGION_SET_MISSING)
+    return sigv4a.read_region_set(headers.get(b"x-amz-region-set"))
 
 
 @lru_cache(maxsize=2048)
@@ -133,10 +163,19 @@ def _authorization(stem: bytes) -> _Claim:
     for piece in pieces:
         name, equals, value = piece.partition("=")
         if not equals or name in parts:
-            raise refusals.IncompleteSignature(refusals.bad_pair(stem, missing_equals=not equals))
+            raise refusals.IncompleteSignature(wording.bad_pair(stem, missing_equals=not equals))
         parts[name] = value
     names = ("Credential", "SignedHeaders", "Signature")
     return _Claim(algorithm, *[parts.get(name, "") for name in names])
+
+
+def _asymmetric_authorization(raw: bytes) -> tuple[_Claim, str]:
+    """Cut off a signature whose length varies, as it does in DER."""
+    stem, mark, tail = raw.rpartition(b" Signature=")
+    if tail.isalnum():
+        return _authorization(stem + mark), tail.decode()
+    claim = _authorization(raw)
+    return claim, claim.signature
 
 
 def _missing_parts(
@@ -148,7 +187,7 @@ def _missing_parts(
         "SignedHeaders": claim.signed_headers,
     }
     absent = [name for name, value in parts.items() if not value]
-    return refusals.IncompleteSignature(refusals.missing_parts(absent, raw, dated=bool(amz_date)))
+    return refusals.IncompleteSignature(wording.missing_parts(absent, raw, dated=bool(amz_date)))
 
 
 def _date_of(headers: dict[bytes, bytes]) -> str:
@@ -167,15 +206,19 @@ def _date_of(headers: dict[bytes, bytes]) -> str:
     return moment.strftime("%Y%m%dT%H%M%SZ")
 
 
-def _parse_query(parameters: dict[bytes, bytes]) -> SignedRequest:
+def parse_parameters(parameters: dict[bytes, bytes]) -> SignedRequest:
+    """Return what the parameters of a query claim, or the fields of a form (post_policy.py)."""
     absent = [name.decode() for name in QUERY_PARAMETERS if not parameters.get(name)]
     if absent:
-        raise refusals.IncompleteSignature(refusals.missing_query_parameters(absent))
+        raise refusals.IncompleteSignature(wording.missing_query_parameters(absent))
     if any(len(parameters[name]) > _LONGEST_CLAIM for name in QUERY_PARAMETERS):
         raise refusals.IncompleteSignature
     algorithm, credential, signature, signed_headers, amz_date = (
         parameters[name].decode("latin-1") for name in QUERY_PARAMETERS
     )
+    region_set = None
+    if algorithm == sigv4a.ALGORITHM:
+        region_set = sigv4a.read_region_set(parameters.get(b"X-Amz-Region-Set"))
     return _signed_request(
         _Claim(algorithm, credential, signed_headers, signature),
         signature,
@@ -183,6 +226,7 @@ def _parse_query(parameters: dict[bytes, bytes]) -> SignedRequest:
         parameters.get(b"X-Amz-Security-Token"),
         presigned=True,
         expires=_expires(parameters.get(b"X-Amz-Expires")),
+        region_set=region_set,
     )
 
 
@@ -190,9 +234,9 @@ def _expires(raw: bytes | None) -> int | None:
     if raw is None:
         return None
     if not raw.isdigit():
-        raise refusals.IncompleteSignature("X-Amz-Expires should be a number")
+        raise wording.bad_expires("X-Amz-Expires should be a number")
     if len(raw) > 7 or not 1 <= int(raw) <= _LONGEST_EXPIRES:
-        raise refusals.IncompleteSignature(refusals.EXPIRES_TOO_LONG)
+        raise wording.bad_expires(wording.EXPIRES_TOO_LONG)
     return int(raw)
 
 
@@ -204,15 +248,19 @@ def _signed_request(
     *,
     presigned: bool = False,
     expires: int | None = None,
+    region_set: str | None = None,
 ) -> SignedRequest:
     """Return the claim with its parts checked, in AWS's order."""
     timestamp = _timestamp(amz_date)
     names = _signed_names(claim.signed_headers)
-    if claim.algorithm != ALGORITHM:
-        raise refusals.IncompleteSignature(refusals.unsupported_algorithm(claim.algorithm))
-    access_key_id, date, region, service = _credential(claim.credential)
+    if claim.algorithm != ALGORITHM and region_set is None:
+        raise refusals.UnsupportedAlgorithm(wording.unsupported_algorithm(claim.algorithm))
+    if region_set is None:
+        access_key_id, date, region, service = _credential(claim.credential)
+    else:
+        access_key_id, date, region, service = _credential(claim.credential, with_region=False)
     if date != amz_date[:8]:
-        raise refusals.SignatureDoesNotMatch(refusals.wrong_day(date, amz_date))
+        raise wording.wrong_day(date, amz_date)
     return SignedRequest(
         access_key_id=access_key_id,
         date=date,
@@ -225,6 +273,7 @@ def _signed_request(
         session_token=None if token is None else token.decode("latin-1"),
         presigned=presigned,
         expires=expires,
+        region_set=region_set,
     )
 
 
@@ -237,33 +286,37 @@ def _timestamp(text: str) -> datetime:
                 return datetime.fromisoformat(text)
         except ValueError:
             pass
-    raise refusals.IncompleteSignature(refusals.bad_date(text))
+    raise refusals.InvalidDate(wording.bad_date(text))
 
 
 @lru_cache(maxsize=512)
 def _signed_names(text: str) -> tuple[bytes, ...]:
     names = tuple(sorted(text.lower().encode().split(b";")))
     if b"host" not in names:
-        raise refusals.SignatureDoesNotMatch(refusals.HOST_NOT_SIGNED)
+        raise wording.host_not_signed()
     return names
 
 
 @lru_cache(maxsize=2048)
-def _credential(text: str) -> tuple[str, str, str, str]:
+def _credential(text: str, *, with_region: bool = True) -> tuple[str, str, str, str]:
     """Return access key id, date, region and service of a credential."""
     parts = text.split("/")
-    if len(parts) != 5 or not parts[0] or not (text.isascii() and text.isprintable()):
-        raise refusals.IncompleteSignature(refusals.bad_credential(len(parts)))
-    access_key_id, date, region, service, terminator = parts
+    wanted = 5 if with_region else 4
+    if len(parts) != wanted or not parts[0] or not (text.isascii() and text.isprintable()):
+        raise wording.bad_credential(len(parts), wanted)
+    access_key_id, date, *regions, service, terminator = parts
+    region = regions[0] if regions else ""
     wrong = []
-    if len(region) > _LONGEST_REGION or not region.translate(_SCOPE_CHARACTERS).isalnum():
-        wrong.append(refusals.WRONG_REGION)
+    if regions and (
+        len(region) > _LONGEST_REGION or not region.translate(_SCOPE_CHARACTERS).isalnum()
+    ):
+        wrong.append(wording.WRONG_REGION)
     if not service.translate(_SCOPE_CHARACTERS).isalnum():
         wrong.append("Credential should be scoped to correct service.")
     if terminator != _TERMINATOR:
         wrong.append(f"Credential should be scoped with a valid terminator: '{_TERMINATOR}'.")
     if wrong:
-        raise refusals.SignatureDoesNotMatch(" ".join(wrong))
+        raise wording.bad_scope(" ".join(wrong))
     return access_key_id, date, region, service
 
 
@@ -271,11 +324,11 @@ def check_scope(signed: SignedRequest, services: Sequence[str], region: str | No
     """Refuse a request signed for another service, or for another region if one is given."""
     wrong = []
     if region is not None and signed.region != region:
-        wrong.append(refusals.WRONG_REGION)
+        wrong.append(wording.WRONG_REGION)
     if signed.service not in services:
         wrong.append(f"Credential should be scoped to correct service: '{services[0]}'.")
     if wrong:
-        raise refusals.SignatureDoesNotMatch(" ".join(wrong))
+        raise wording.wrong_scope(" ".join(wrong), signed, services[0], region)
 
 
 def check_time(
@@ -287,12 +340,15 @@ def check_time(
     STS measures every request by its window of 15 minutes, whatever the URL says.
     """
     if signed.timestamp > now + window:
-        raise refusals.SignatureExpired(refusals.not_yet_current(signed.amz_date, now, window))
+        text = wording.not_yet_current(signed.amz_date, now, window)
+        raise wording.too_skewed(text, signed, now, window)
     own = honour_expires and signed.expires is not None
     life = timedelta(seconds=signed.expires or 0) if own else window
     if signed.timestamp < now - life:
-        refusal = refusals.PresignedExpired if own else refusals.SignatureExpired
-        raise refusal(refusals.expired(signed.amz_date, now, life))
+        text = wording.expired(signed.amz_date, now, life)
+        if own:
+            raise wording.presigned_expired(text, signed, now, life)
+        raise wording.too_skewed(text, signed, now, window)
 
 
 def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
@@ -306,23 +362,30 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 def check_signature(
     http: HttpRequest,
     signed: SignedRequest,
-    key: bytes,
+    key: bytes | sigv4a.PublicKey,
     *,
     s3: bool = False,
     normalize: bool = True,
+    body_follows: bool = False,
 ) -> None:
-    """Refuse a request whose signature was not made with this signing key over these bytes."""
-    canonical = canonical_request(http, signed, s3=s3, normalize=normalize)
+    """Refuse a request whose signature was not made with this key over these bytes."""
+    canonical = canonical_request(
+        http, signed, s3=s3, normalize=normalize, body_follows=body_follows
+    )
     if _matches(signed, key, canonical):
         return
     if signed.presigned and signed.session_token is not None and not s3:
         canonical = canonical_request(http, signed, normalize=normalize, token_signed=False)
         if _matches(signed, key, canonical):
             return
+    if s3:
+        raise wording.wrong_signature(signed, string_to_sign(signed, canonical), canonical)
     raise refusals.SignatureDoesNotMatch
 
 
-def _matches(signed: SignedRequest, key: bytes, canonical: bytes) -> bool:
+def _matches(signed: SignedRequest, key: bytes | sigv4a.PublicKey, canonical: bytes) -> bool:
+    if not isinstance(key, bytes):
+        return sigv4a.matches(key, string_to_sign(signed, canonical), signed.signature)
     expected = hmac.digest(key, string_to_sign(signed, canonical), "sha256").hex()
     return hmac.compare_digest(expected.encode(), signed.signature.encode())
 
@@ -330,4 +393,4 @@ def _matches(signed: SignedRequest, key: bytes, canonical: bytes) -> bool:
 def string_to_sign(signed: SignedRequest, canonical: bytes) -> bytes:
     """Return the text that the signing key signs."""
     digest = sha256(canonical).hexdigest()
-    return f"{ALGORITHM}\n{signed.amz_date}\n{signed.scope}\n{digest}".encode()
+    return f"{signed.algorithm}\n{signed.amz_date}\n{signed.scope}\n{digest}".encode()

@@ -17,4 +17,7 @@ from __future__ import annotations
 from stockade.core.operation import Service
 from stockade.protocol.catalogue import ServiceEntry
 
-sts = Service(ServiceEntry(name="sts", signing_name="sts", target_prefix=None))
+sts = Service(
+    ServiceEntry(name="sts", signing_name="sts", target_prefix=None),
+    honours_expires=False,
+)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from stockade.policy.context_keys import statement_keys
 from stockade.policy.decide import NAMING, RCP, SCP, Decision, decide, speaking
 from stockade.policy.elements import VERSION
 from stockade.policy.proposal import Change, propose
-from stockade.policy.variables import Variable, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,24 +162,10 @@ def _failing_condition(query: Query, statement: CompiledStatement) -> ConditionT
 def _missing_keys(query: Query, policies: list[Policy]) -> tuple[str, ...]:
     missing: dict[str, str] = {}
     for policy in policies:
+        variables = policy.document.version == VERSION
         for statements in policy.matching(query.action):
             for statement in statements:
-                for key in _keys(statement, policy):
+                for key in statement_keys(statement.source, variables=variables):
                     if query.lookup(key.lower()) is None:
                         missing.setdefault(key.lower(), key)
     return tuple(sorted(missing.values()))
-
-
-def _keys(statement: CompiledStatement, policy: Policy) -> Iterator[str]:
-    """Yield every key that a statement asks for, in conditions and variables."""
-    source = statement.source
-    for condition in source.conditions:
-        yield condition.key
-    if policy.document.version != VERSION:
-        return
-    patterns = [*(source.resources or ()), *(source.not_resources or ())]
-    patterns += [value for condition in source.conditions for value in condition.values]
-    for pattern in patterns:
-        for token in tokenize(pattern, variables=True, wildcards=False):
-            if isinstance(token, Variable):
-                yield token.key

@@ -259,6 +259,58 @@ def test_the_policies_of_a_role(iam: Any) -> None:
     assert result["EvalDecision"] == "allowed"
 
 
+@pytest.mark.parametrize(
+    ("identifier", "left"),
+    [
+        ({"PolicyType": "inline"}, {"s3": False, "sqs": True, "iam": True}),
+        ({"PolicyType": "aws-managed"}, {"s3": True, "sqs": True, "iam": False}),
+        ({"PolicyType": "user-managed"}, {"s3": True, "sqs": False, "iam": True}),
+        ({"PolicyType": "rcp"}, {"s3": True, "sqs": True, "iam": True}),
+        (
+            {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/Man*"},
+            {"s3": True, "sqs": False, "iam": True},
+        ),
+        (
+            {
+                "InlinePolicyIdentifier": {
+                    "PolicyName": "inline",
+                    "AttachmentType": "user",
+                    "AttachmentName": "alice",
+                }
+            },
+            {"s3": False, "sqs": True, "iam": True},
+        ),
+    ],
+)
+def test_policies_can_be_left_out(
+    stockade: Stockade, aws: boto3.Session, iam: Any, identifier: Any, left: dict[str, bool]
+) -> None:
+    user(stockade, aws, "alice", allow("s3:*"))
+    attached = iam.create_policy(PolicyName="Managed", PolicyDocument=policy(allow("sqs:*")))
+    iam.attach_user_policy(UserName="alice", PolicyArn=attached["Policy"]["Arn"])
+    iam.attach_user_policy(UserName="alice", PolicyArn="arn:aws:iam::aws:policy/IAMFullAccess")
+    results = iam.simulate_principal_policy(
+        PolicySourceArn=ALICE,
+        ActionNames=["s3:GetObject", "sqs:SendMessage", "iam:GetUser"],
+        PolicyExclusionList=[identifier],
+    )["EvaluationResults"]
+    assert {
+        one["EvalActionName"].partition(":")[0]: one["EvalDecision"] == "allowed" for one in results
+    } == left
+
+
+def test_malformed_exclusions(stockade: Stockade, aws: boto3.Session, iam: Any) -> None:
+    user(stockade, aws, "alice")
+    for arn in ("arn:aws:s3:::bucket-with-a-name", f"arn:aws:iam::{ACCOUNT}:policy/a*b*"):
+        code, _, _ = refused(
+            iam.simulate_principal_policy,
+            PolicySourceArn=ALICE,
+            ActionNames=["s3:GetObject"],
+            PolicyExclusionList=[{"PolicyArn": arn}],
+        )
+        assert code == "InvalidInput"
+
+
 class Places:
     """An organization with one account."""
 

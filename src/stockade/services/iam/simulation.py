@@ -24,6 +24,7 @@ from stockade.policy.request import Principal
 from stockade.policy.simulate import ASSUMING, RESOURCE_POLICY, Simulation, Source, simulate
 from stockade.services.iam import callers
 from stockade.services.iam.errors import InvalidInput, NoSuchEntity
+from stockade.services.iam.exclusions import Exclusions, Held, check, excluded, excludes_type
 from stockade.services.iam.lookup import find_policy, find_role, find_user
 from stockade.services.iam.paging import PAGE, listed
 from stockade.services.iam.resources import Entity, Role, User
@@ -89,6 +90,7 @@ def simulate_principal_policy(
     action_names: Sequence[str],
     policy_input_list: Sequence[str] = (),
     permissions_boundary_policy_input_list: Sequence[str] = (),
+    policy_exclusion_list: Exclusions = (),
     resource_arns: Sequence[str] = (),
     resource_policy: str | None = None,
     resource_owner: str | None = None,
@@ -99,13 +101,18 @@ def simulate_principal_policy(
 ) -> Output:
     """Simulate the policies that a user or role has, and further ones if given."""
     place = membership(ctx, entity.account)
+    if excludes_type(policy_exclusion_list, "scp"):
+        place = None
     given = _boundary(permissions_boundary_policy_input_list)
     simulation = Simulation(
         principal=_caller(caller_arn or policy_source_arn, entity.account),
-        sources=(*_own(ctx, entity), *_given(policy_input_list)),
+        sources=(
+            *_kept(ctx, entity, policy_exclusion_list),
+            *_given(policy_input_list),
+        ),
         resource=_resource(resource_policy, action_names),
         resource_owner=_owner(resource_owner),
-        boundary=given or _own_boundary(ctx, entity),
+        boundary=given or _own_boundary(ctx, entity, policy_exclusion_list),
         organization=None if place is None else place.service_control,
         context=_context(context_entries),
     )
@@ -130,7 +137,7 @@ def get_context_keys_for_principal_policy(
 ) -> Output:
     """Return the condition keys that the policies of a user or role ask for."""
     del policy_source_arn
-    return _keys((*_own(ctx, entity), *_given(policy_input_list)))
+    return _keys((*_kept(ctx, entity, ()), *_given(policy_input_list)))
 
 
 def _answer(
@@ -173,20 +180,30 @@ def _given(texts: Sequence[str]) -> Iterator[Source]:
         yield Source(f"PolicyInputList.{number}", _compiled(text, "identity"), text)
 
 
-def _own(ctx: Context, entity: Entity) -> Iterator[Source]:
+def _own(ctx: Context, entity: Entity) -> Iterator[Held]:
     """Yield the policies of a user or role, named as AWS's simulator names them."""
     kind = "user" if isinstance(entity, User) else "role"
     for name, text in sorted(entity.inline.items()):
-        yield Source(f"{kind}_{entity.name}_{name}", _compiled(text, "identity"), text)
+        source = Source(f"{kind}_{entity.name}_{name}", _compiled(text, "identity"), text)
+        yield Held(source, kind, entity.name, name)
     for arn in entity.attached:
         policy = callers.managed_policy(ctx.unit, entity.account, arn)
         stored = find_policy(ctx.unit, entity.account, arn)
         if policy is not None and stored is not None:
-            yield Source(stored.name, policy, stored.document)
+            source = Source(stored.name, policy, stored.document)
+            yield Held(source, kind, entity.name, stored.name, arn)
 
 
-def _own_boundary(ctx: Context, entity: User | Role) -> Policy | None:
-    if isinstance(entity, User):
+def _kept(ctx: Context, entity: Entity, exclusions: Exclusions) -> Iterator[Source]:
+    """Yield the policies of a user or role that are not left out."""
+    check(exclusions)
+    for held in _own(ctx, entity):
+        if not excluded(exclusions, held):
+            yield held.source
+
+
+def _own_boundary(ctx: Context, entity: User | Role, exclusions: Exclusions) -> Policy | None:
+    if isinstance(entity, User) and not excludes_type(exclusions, "permission-boundary"):
         return callers.user(ctx.unit, entity, "").boundary
     return None
 

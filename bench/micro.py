@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from stockade.policy.compile import Policy
+    from stockade.policy.elements import Kind
     from stockade.protocol.http import HttpResponse
 
 REPEATS = 7
@@ -63,7 +64,11 @@ def steps() -> list[Step]:
         Step("SigV4 verify, signing key cached", _verify, 10),
         Step("Encrypt's body read and validated", _read),
         Step("decision, user policy and key policy", _decide, 20),
-        Step("decision, ten policies of ten statements and a boundary", _decide_much, 100),
+        Step(
+            "decision, ten policies of ten statements, three SCP and RCP levels, a boundary",
+            _decide_much,
+            100,
+        ),
         Step("audit record built and appended to the journal on disk", _record, 20),
         *(
             Step(f"gateway, a whole {name}", _gateway(name))
@@ -122,8 +127,29 @@ def _decide(shop: Workshop) -> Callable[[], object]:
 def _decide_much(shop: Workshop) -> Callable[[], object]:
     others = tuple(_compiled(_unrelated(number)) for number in range(9))
     own, boundary = _compiled(user_policy(shop.key_arn)), _compiled(user_policy("*"))
-    layers = Layers((*others, own), _key_policy(), ACCOUNT, True, boundary)
+    layers = Layers(
+        (*others, own),
+        _key_policy(),
+        ACCOUNT,
+        resource_must_allow=True,
+        boundary=boundary,
+        scp=((_control("identity"),),) * 3,
+        rcp=((_control("resource"),),) * 3,
+    )
     return _decision(shop.key_arn, layers)
+
+
+def _control(kind: Kind) -> Policy:
+    """Return a control policy that allows everything but calls from outside."""
+    outside = {"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}}
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "kms:*", "Resource": "*", "Condition": outside},
+    ]
+    if kind == "resource":
+        statements = [{**statement, "Principal": "*"} for statement in statements]
+    document = {"Version": "2012-10-17", "Statement": statements}
+    return compile_policy(parse(json.dumps(document), kind))
 
 
 def _decision(key_arn: str, layers: Layers) -> Callable[[], object]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,10 +23,18 @@ from stockade.config import (
     write_deployment,
 )
 from stockade.core.clock import Clock, SystemClock
+from stockade.core.context import Context
 from stockade.core.errors import RequestTooLarge
 from stockade.core.ids import Random, system_random
 from stockade.core.operation import Service
-from stockade.core.ports import AuditLog, Credentials, Organization, Ports, Principals
+from stockade.core.ports import (
+    AuditLog,
+    Calls,
+    Credentials,
+    Organization,
+    Ports,
+    Principals,
+)
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.reconciler import Reconciler
@@ -96,6 +105,7 @@ class Stockade:
                 AuditLog: self,
                 Organization: OrganizationDirectory(),
                 Accounts: OrganizationAccounts(every_number=dev),
+                Calls: self,
             }
         )
         self.services = services()
@@ -199,6 +209,12 @@ class Stockade:
         """Move the clock to a moment, doing everything due on the way (dev and tests)."""
         self.reconciler.travel(to)
         self.store.tidy()
+
+    def call(
+        self, ctx: Context, service: str, operation: str, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Run an operation that another service calls (see the port `Calls`)."""
+        return self.gateway.call(ctx, service, operation, params)
 
     def ship_audit(self) -> None:
         """Bring every acknowledged call into the table that LookupEvents reads."""

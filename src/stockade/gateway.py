@@ -139,26 +139,70 @@ class Gateway:
         except NotInMemory:
             raise
         except Exception as fault:
+            if family == "ec2" and isinstance(fault, authorization.Denied):
+                self._encode_message(ctx, fault)
             self._journal.append(_refused(record, _as_error(fault), family))
             raise
         for line in self._audit.succeed(record, None, ctx.now):
             self._journal.append(line)
         return output
 
+    def call(self, ctx: Context, service: str, operation: str, params: Mapping[str, Any]) -> Output:
+        """Run an operation that another service calls (see the port `Calls`).
+
+        What is called from within a write is part of its transaction. Nothing is done from memory
+        alone: the call would be recorded although its caller has to begin anew on a thread.
+        """
+        if ctx.unit.memory_only:
+            raise NotInMemory
+        bound = self._called(service, operation)
+        entry = bound.service.entry
+        inner = replace(
+            ctx,
+            request_id=self._ids.uuid(),
+            region=GLOBAL_REGION if entry.global_service else ctx.region,
+        )
+        return self.perform(inner, bound, params, bound.wire.home.model.protocol)
+
+    def _called(self, service: str, operation: str) -> Bound:
+        home = self._catalogue.service(service)
+        named = None if home is None else home.operation(operation)
+        if named is None:
+            raise TypeError(f"no service here has the operation {service}:{operation}")
+        return self._bind(named)
+
     def _write(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
     ) -> Output:
+        if ctx.unit.writes:
+            return self._change(ctx, bound, params, record)
         ctx.unit.rest()
         with self._store.write() as unit:
-            output = self._run(replace(ctx, unit=unit), bound, params, record)
-            response = bound.shapes.response
-            elements = response(output) if response is not None else None
-            for line in self._audit.succeed(record, elements, ctx.now):
-                self._journal.insert(unit, line)
-            for event in ctx.service_events:
-                own = self._audit.service_event(event, ctx.now, self._ids.uuid())
-                self._journal.insert(unit, own)
-            return output
+            return self._change(replace(ctx, unit=unit), bound, params, record)
+
+    def _change(
+        self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
+    ) -> Output:
+        output = self._run(ctx, bound, params, record)
+        response = bound.shapes.response
+        elements = response(output) if response is not None else None
+        for line in self._audit.succeed(record, elements, ctx.now):
+            self._journal.insert(ctx.unit, line)
+        for event in ctx.service_events:
+            own = self._audit.service_event(event, ctx.now, self._ids.uuid())
+            self._journal.insert(ctx.unit, own)
+        return output
+
+    def _encode_message(self, ctx: Context, denied: authorization.Denied) -> None:
+        """Add the encoded message to a refusal; sealing may have to write a domain key."""
+        if ctx.unit.memory_only:
+            raise NotInMemory from denied
+        if ctx.unit.writes:
+            authorization.encode_message(ctx, denied)
+            return
+        ctx.unit.rest()
+        with self._store.write() as unit:
+            authorization.encode_message(replace(ctx, unit=unit), denied)
 
     def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:
         """Resolve what is touched, authorize, and hand it to the handler."""
@@ -181,6 +225,12 @@ class Gateway:
         except AwsError as unknown:
             # Who did not sign hears of that first where the service follows from the signature.
             raise claim.refusal or unknown from None
+        bound = self._bind(named)
+        if memory_only and not bound.quick:
+            raise NotInMemory
+        return bound
+
+    def _bind(self, named: WireOperation) -> Bound:
         key = (named.service, named.name)
         bound = self._bound.get(key)
         if bound is None:
@@ -189,8 +239,6 @@ class Gateway:
             if operation is None:
                 raise OperationNotServed(service=named.service, operation=named.name)
             bound = self._bound[key] = Bound(service, operation, named)
-        if memory_only and not bound.quick:
-            raise NotInMemory
         return bound
 
     def _context(

@@ -27,6 +27,7 @@ SAMPLES = {
     "PolicyName": "default",
     "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/none",
     "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/none",
+    "PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/none",
     "PolicyDocument": '{"Version":"2012-10-17","Statement":[]}',
     "AssumeRolePolicyDocument": '{"Version":"2012-10-17","Statement":[]}',
     "AccessKeyId": f"AKIA{'A' * 16}",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine and the slow, obvious evaluator agree on random requests.
 
-`STOCKADE_POLICY_CASES` says how many, `STOCKADE_POLICY_SEED` which; a disagreement names both.
+`STOCKADE_POLICY_CASES` says how many, `STOCKADE_POLICY_SEED` which; a disagreement names both, and
+is shrunk to the smallest documents that still disagree.
 """
 
 from __future__ import annotations
@@ -11,14 +12,27 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
 from stockade.policy.compile import compile_policy
-from stockade.policy.decide import BOUNDARY, IDENTITY, RESOURCE, SESSION, Query, decide
+from stockade.policy.decide import (
+    BOUNDARY,
+    ENDPOINT,
+    GRANT,
+    IDENTITY,
+    RCP,
+    RESOURCE,
+    SCP,
+    SESSION,
+    Query,
+    decide,
+    first_deny,
+    speaking,
+)
 from stockade.policy.elements import Document, Statement
 from stockade.policy.naive import decide_naive
 from tests.policy.build import ALICE, ALICE_ARN, ROLE_ARN, layers, policy
+from tests.policy.shrink import smallest, told
 from tests.policy.worlds import World
 
 if TYPE_CHECKING:
@@ -43,7 +57,9 @@ def test_both_evaluators_agree(part: int) -> None:
             decision = decide(query, given)
             fast = (decision.allowed, decision.outcome, decision.policy_type)
             slow = decide_naive(query, given)
-            assert fast == slow, describe(number, query, given)
+            if fast != slow:
+                case = told(smallest((query, given), disagree))
+                pytest.fail(f"seed {SEED}, world {number}: {fast}, slowly {slow}\n{case}")
             seen[decision.outcome, decision.policy_type] += 1
     check_variety(seen)
 
@@ -59,6 +75,31 @@ def test_the_slow_evaluator_knows_trust_policies_and_missing_principals() -> Non
     assert decide_naive(question, given) == (False, "implicitDeny", RESOURCE)
 
 
+def disagree(case: tuple[Query, Layers]) -> bool:
+    decision = decide(*case)
+    return (decision.allowed, decision.outcome, decision.policy_type) != decide_naive(*case)
+
+
+def test_a_disagreement_is_shrunk_to_what_matters() -> None:
+    """Here the "disagreement" is that a conditional statement denies."""
+    world = World(Random(7))
+    cases = [world.question() for _ in range(2_000)]
+
+    def fails(case: tuple[Query, Layers]) -> bool:
+        found = first_deny(*case)
+        return found is not None and bool(found[2].conditions)
+
+    case = smallest(next(case for case in cases if fails(case)), fails)
+    assert fails(case)
+    found = first_deny(*case)
+    assert found is not None
+    policies = [policy for _, layer in speaking(case[0].principal, case[1]) for policy in layer]
+    assert policies == [found[1]]
+    (statement,) = found[1].statements
+    assert len(statement.conditions) == 1
+    assert statement.conditions[0].source.key in told(case)
+
+
 def check_variety(seen: Counter[tuple[str, str]]) -> None:
     """Make sure that the cases were not all of one kind."""
     total = seen.total()
@@ -70,23 +111,8 @@ def check_variety(seen: Counter[tuple[str, str]]) -> None:
     assert outcomes["allowed"] > total * 0.12
     assert outcomes["explicitDeny"] > total * 0.08
     assert outcomes["implicitDeny"] > total * 0.3
-    for policy_type in (IDENTITY, RESOURCE, BOUNDARY, SESSION):
-        assert seen["explicitDeny", policy_type] > total * 0.003
+    for policy_type in (IDENTITY, RESOURCE, BOUNDARY, SESSION, SCP, RCP, ENDPOINT):
+        assert seen["explicitDeny", policy_type] > total * 0.001
         assert seen["implicitDeny", policy_type] > total * 0.003
-    for policy_type in (IDENTITY, RESOURCE, ""):
-        assert seen["allowed", policy_type] > total * 0.01
-
-
-def describe(number: int, query: Query, given: Layers) -> str:
-    """Write down a disagreement so that it can be repeated."""
-    policies = [*given.identity, given.resource, given.boundary, *(given.session or ())]
-    documents = [policy.document for policy in policies if policy is not None]
-    return "\n".join(
-        [
-            f"seed {SEED}, world {number}: {query.action} on {query.resource}",
-            f"{query.principal}",
-            f"context {getattr(query.lookup, '__self__', None)}",
-            f"resource account {given.resource_account}, must allow {given.resource_must_allow}",
-            *(msgspec.json.encode(document).decode() for document in documents),
-        ]
-    )
+    for policy_type in (IDENTITY, RESOURCE, GRANT, ""):
+        assert seen["allowed", policy_type] > total * 0.005

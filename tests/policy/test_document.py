@@ -393,3 +393,125 @@ def test_a_service_can_tell_broken_json_from_a_broken_policy() -> None:
     with pytest.raises(MalformedPolicy) as refusal:
         parse("{}", "identity")
     assert not isinstance(refusal.value, InvalidJson)
+
+
+@pytest.mark.parametrize("top", [{"_comment": "x"}, {"statement": []}])
+def test_trust_policies_name_the_field_that_there_is_not(top: dict[str, Any]) -> None:
+    """Recorded: `MalformedPolicyDocument: Unknown field _comment`."""
+    (name,) = top
+    for document in (written(TRUST, **top), trust(**top)):
+        with pytest.raises(MalformedPolicy, match=f"^Unknown field {name}$"):
+            parse(document, "trust")
+
+
+def test_session_policies_keep_the_rules_of_identity_policies() -> None:
+    assert parse(written(GOOD), "session").kind == "session"
+    with pytest.raises(InvalidJson, match=r"The policy is not in the valid JSON format\."):
+        parse("{", "session")
+    for document, message in (
+        (written(with_(Principal="*")), "Policy document should not specify a principal."),
+        (written(with_(Action="invalid")), VENDOR),
+        (written(with_(Extra="x")), SYNTAX),
+    ):
+        with pytest.raises(MalformedPolicy) as refusal:
+            parse(document, "session")
+        assert str(refusal.value) == message
+
+
+NOT_OF_ITS_TYPE = (
+    "The provided policy document does not meet the requirements of the specified policy type."
+)
+RCP_STATEMENT: dict[str, Any] = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": "*",
+}
+
+
+def rcp(*leave_out: str, **elements: Any) -> str:
+    statement = RCP_STATEMENT | elements
+    return written({name: value for name, value in statement.items() if name not in leave_out})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        written(GOOD),
+        written(with_(Effect="Deny", Condition={"Bool": {"aws:SecureTransport": "false"}})),
+        written(with_(Action="ec2:*Tags")),
+        written(without("Action", NotAction="iam:*")),
+        written(without("Resource", NotResource="arn:aws:s3:::b/*")),
+        written(with_(Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})),
+    ],
+)
+def test_service_control_policies_have_the_whole_language(document: str) -> None:
+    """Since September 2025."""
+    assert parse(document, "scp").kind == "scp"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{",
+        "[]",
+        written(),
+        written(with_(Principal="*")),
+        written(with_(Action="invalid")),
+        written(without("Effect")),
+        written(without("Action")),
+        written(without("Resource")),
+        written(with_(Extra="x")),
+        written(with_(Resource="invalid")),
+        written(condition({"Unknown": {"a": "b"}})),
+        written(GOOD, Version="2013-10-17"),
+        written(with_(Sid="a"), with_(Sid="a")),
+    ],
+)
+def test_service_control_policies_are_refused_in_one_sentence(document: str) -> None:
+    with pytest.raises(MalformedPolicy) as refusal:
+        parse(document, "scp")
+    assert str(refusal.value) == NOT_OF_ITS_TYPE
+
+
+def test_resource_control_policies_deny_to_everybody() -> None:
+    for document in (
+        rcp(),
+        rcp(Principal={"AWS": "*"}),
+        rcp(Condition={"Bool": {"aws:SecureTransport": "false"}}),
+        rcp("Resource", NotResource="arn:aws:s3:::b/*"),
+        rcp(Action=["s3:Get*", "kms:*"]),
+    ):
+        assert parse(document, "rcp").kind == "rcp"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        rcp(Effect="Allow"),
+        rcp(Action="*"),
+        rcp(Action=["s3:*", "*"]),
+        rcp("Action", NotAction="s3:*"),
+        rcp("Principal"),
+        rcp("Principal", NotPrincipal="*"),
+        rcp(Principal={"AWS": A}),
+        rcp(Principal={"AWS": ["*", A]}),
+        rcp(Principal={"Service": "s3.amazonaws.com"}),
+        rcp("Resource"),
+        rcp(Resource="invalid"),
+        rcp(Action="s3"),
+        rcp(Effect="deny"),
+        rcp(Sid="a b"),
+    ],
+)
+def test_other_resource_control_policies_are_refused(document: str) -> None:
+    with pytest.raises(MalformedPolicy) as refusal:
+        parse(document, "rcp")
+    assert str(refusal.value) == NOT_OF_ITS_TYPE
+
+
+def test_only_aws_allows_by_a_resource_control_policy() -> None:
+    full = rcp(Effect="Allow", Action="*")
+    assert parse(full, "rcp", managed=True).statements[0].effect == "Allow"
+    with pytest.raises(MalformedPolicy):
+        parse(rcp(Effect="Allow", Principal={"AWS": A}), "rcp", managed=True)

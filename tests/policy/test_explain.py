@@ -148,8 +148,8 @@ def test_missing_keys_are_those_of_conditions_and_variables_about_the_action() -
     )
     found = explain(ALICE, layers(policies), context={"aws:here": ("x",)})
     assert found.missing_context_keys == (
+        "aws:PrincipalTag/B",
         "aws:RequestTag/A",
-        "aws:principaltag/b",
         "aws:username",
     )
     old = policy("identity", allow("*", "arn:aws:s3:::${k:a}*"), version=None)

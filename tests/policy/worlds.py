@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stockade.policy.compile import Policy, compile_policy
-from stockade.policy.decide import Layers, Principal, Query
+from stockade.policy.decide import Layers, Levels, Principal, Query
 from stockade.policy.document import Kind, parse
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ class World:
         self.random = random
         self.identity = [self.policy("identity") for _ in range(6)]
         self.resource = [self.policy("resource") for _ in range(5)]
+        self.endpoint = [self.policy("resource") for _ in range(2)]
         self.open = compile_policy(_parse("identity", [_ANYTHING]))
 
     def question(self) -> tuple[Query, Layers]:
@@ -181,8 +182,24 @@ class World:
             resource_must_allow=pick.random() < 0.3,
             boundary=pick.choice(limit) if pick.random() < 0.2 else None,
             session=self.session(limit),
+            scp=self.levels(),
+            rcp=self.levels(),
+            endpoint=pick.choice(self.endpoint) if pick.random() < 0.1 else None,
+            granted=pick.random() < 0.05,
         )
         return query, layers
+
+    def levels(self) -> Levels:
+        """Return levels of control policies, most of which allow everything."""
+        pick = self.random
+        if pick.random() > 0.2:
+            return ()
+        return tuple(
+            tuple(pick.sample([*self.identity, self.open, self.open], 1))
+            if pick.random() < 0.3
+            else (self.open, *pick.sample(self.identity, pick.choice((0, 0, 1))))
+            for _ in range(pick.choice((1, 2, 3)))
+        )
 
     def session(self, limit: list[Policy]) -> tuple[Policy, ...] | None:
         if self.random.random() > 0.2:

@@ -87,7 +87,7 @@ def _verdict(decision: dict[str, Any]) -> str:
 
 
 def _layer(layer: dict[str, Any]) -> Iterator[str]:
-    yield f"{layer['policy_type']}:"
+    yield f"{layer['policy_type']}{_level(layer)}:"
     if not layer["policies"]:
         yield "  there is none"
     for policy in layer["policies"]:
@@ -112,10 +112,20 @@ def _match(statement: dict[str, Any]) -> str:
 def _change(change: dict[str, Any]) -> Iterator[str]:
     where = f" {change['policy_arn']}" if change["policy_arn"] else ""
     if change["action"] == "add":
-        yield f"to allow it, add to the {change['policy_type']}{where}:"
+        yield f"to allow it, add to the {change['policy_type']}{where}{_level(change)}:"
     else:
         yield f"to allow it, take out of the {change['policy_type']}{where}:"
     yield from json.dumps(change["statement"], indent=2, ensure_ascii=False).splitlines()
+
+
+def _level(told: dict[str, Any]) -> str:
+    """Return where a control policy stands; records from before there were any say nothing."""
+    level = told.get("level")
+    if level is None:
+        return ""
+    return (
+        " at the organization's root" if level == 0 else f" {level} below the organization's root"
+    )
 
 
 def _statement_name(sid: str, index: int | None) -> str:

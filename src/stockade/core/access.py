@@ -38,6 +38,8 @@ class Demand(msgspec.Struct, kw_only=True):
     policy: Policy | None = None
     must_allow: bool = False
     """The rule of KMS keys and role trust: the resource's policy has to take part in the yes."""
+    granted: bool = False
+    """A grant on the resource covers the request: KMS."""
     keys: ConditionKeys = no_keys
     denial: str | None = None
     """AWS's text for a denial where it differs from the general grammar."""

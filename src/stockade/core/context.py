@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from stockade.core.identity import Caller
 from stockade.core.ids import Random
-from stockade.core.ports import Ports
+from stockade.core.ports import Calls, Ports
+from stockade.policy.compile import Policy
 from stockade.store.resources import Scope
 from stockade.store.unit import Unit
 from stockade.store.vault import Sealed, Vault
@@ -56,6 +58,19 @@ class Context(msgspec.Struct, kw_only=True):
     """(ARN, type) of what the operation made, for the record's `resources`."""
     service_events: list[ServiceEvent] = msgspec.field(default_factory=list)
     """What was done on AWS's behalf: recorded in the transaction that does it."""
+    via: tuple[str, ...] = ()
+    """The services that passed the caller's request on, the first one first: `aws:CalledVia`."""
+    source_arn: str = ""
+    """For what a service calls in its own name, `aws:SourceArn`."""
+    source_account: str = ""
+    """And `aws:SourceAccount`."""
+    endpoint: Policy | None = None
+    """The policy of the VPC endpoint that the request came through."""
+
+    @property
+    def internal(self) -> bool:
+        """Whether a service makes the call, be it in its caller's name or in its own."""
+        return bool(self.via) or self.caller.principal.kind == "service"
 
     @property
     def account(self) -> str:
@@ -83,3 +98,53 @@ class Context(msgspec.Struct, kw_only=True):
     def unseal(self, scope: Scope, place: str, sealed: Sealed) -> bytes:
         """Decrypt a secret that `seal` made for the same place."""
         return self.vault.open(self.unit, scope, place, sealed)
+
+    def call(
+        self, service: str, operation: str, params: Mapping[str, Any], *, by: str, region: str = ""
+    ) -> Mapping[str, Any]:
+        """Run another service's operation on the caller's behalf: same law, a record of its own.
+
+        `by` is the calling service, `s3.amazonaws.com`; members have the model's names. The caller
+        needs the permission for this operation, too. Not for operations that are `quick`.
+        """
+        inner = replace(
+            self,
+            caller=self.caller.invoked_by(by),
+            source_ip=by,
+            user_agent=by,
+            secure=False,
+            region=region or self.region,
+            created=[],
+            via=(*self.via, by),
+        )
+        return self.port(Calls).call(inner, service, operation, params)
+
+    def call_as_service(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        by: str,
+        source_arn: str,
+        source_account: str,
+        region: str = "",
+    ) -> Mapping[str, Any]:
+        """Run another service's operation in the name of the service `by`.
+
+        The resource's policy alone decides. `source_arn` is for whose sake the service calls, such
+        as a rule or a trail; resources are named by their ARNs, since a service has no account.
+        """
+        inner = replace(
+            self,
+            caller=Caller.service(by),
+            source_ip=by,
+            user_agent=by,
+            secure=False,
+            region=region or self.region,
+            created=[],
+            via=(),
+            source_arn=source_arn,
+            source_account=source_account,
+        )
+        return self.port(Calls).call(inner, service, operation, params)

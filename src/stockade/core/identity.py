@@ -5,11 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from stockade.policy.compile import Policy
 from stockade.policy.request import Principal
+
+
+def _encoded(identity: Mapping[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(identity))
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +51,21 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             access_key_id="",
             audit_identity=msgspec.Raw(b"null"),
         )
+
+    @classmethod
+    def service(cls, name: str) -> Caller:
+        """Return an AWS service that calls in its own name, such as `events.amazonaws.com`."""
+        return cls(
+            principal=Principal(kind="service", arn="", account="", service=name),
+            user_id="",
+            access_key_id="",
+            audit_identity=_encoded({"type": "AWSService", "invokedBy": name}),
+        )
+
+    def invoked_by(self, service: str) -> Caller:
+        """Return the same caller as records show it when a service calls on its behalf."""
+        identity = msgspec.json.decode(self.audit_identity) or {}
+        return replace(self, audit_identity=_encoded(identity | {"invokedBy": service}))
 
     @property
     def account(self) -> str:

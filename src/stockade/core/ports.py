@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol, TypeVar, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
 
@@ -14,6 +14,9 @@ from stockade.policy.compile import Policy
 from stockade.store.entries import Attribute
 from stockade.store.journal import Moment
 from stockade.store.unit import Unit
+
+if TYPE_CHECKING:
+    from stockade.core.context import Context
 
 P = TypeVar("P")
 
@@ -61,6 +64,16 @@ class Organization(Protocol):
 
 
 @runtime_checkable
+class Calls(Protocol):
+    """The door between services: `Context.call` and `Context.call_as_service` go through it."""
+
+    def call(
+        self, ctx: Context, service: str, operation: str, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Decide, record and run an operation, its members and its answer by the model's names."""
+
+
+@runtime_checkable
 class AuditLog(Protocol):
     """The audit trail, for who reads it."""
 
@@ -90,6 +103,8 @@ class Ports:
 
     def __init__(self, implementations: Mapping[type, object]) -> None:
         self._implementations = dict(implementations)
+        # Every decision asks for this one, so it is at hand; None where nobody keeps it.
+        self.organization = cast("Organization | None", implementations.get(Organization))
 
     def find(self, kind: type[P]) -> P:
         """Return the implementation of a port."""

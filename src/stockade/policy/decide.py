@@ -2,18 +2,24 @@
 """The decision: AWS's evaluation of all the policies that bear on one request.
 
 1. An explicit deny in any layer ends it.
-2. A caller's identity policies speak for it as far as every limit (boundary, session policies)
+2. Every level of the control policies must allow, from the root of the organization down to the
+   account: the resource's account for resource control policies, the caller's for service
+   control policies. So must the policy of the VPC endpoint that the call came through.
+3. A grant allows what nothing denied so far.
+4. A caller's identity policies speak for it as far as every limit (boundary, session policies)
    agrees. The account root has no identity policies and may do everything in its account.
-3. Within an account, identity or resource policy suffices. What the resource policy grants to
+5. Within an account, identity or resource policy suffices. What the resource policy grants to
    the caller's own ARN or `*` stands against the silence of every limit; what it grants to
    the role is held by the limits of the session; naming the account grants nothing itself.
-4. A resource that must allow (a KMS key, a role's trust policy) needs its own policy to say
+6. A resource that must allow (a KMS key, a role's trust policy) needs its own policy to say
    so: directly, or by naming the account and an identity policy besides.
-5. Across accounts both sides are needed, however the resource policy names the caller.
-6. Who belongs to no account has only the resource policy.
+7. Across accounts both sides are needed, however the resource policy names the caller.
+8. Who belongs to no account has only the resource policy, and no service control policy.
 
-A new layer is one entry in `speaking` (its denies count), and one in `_limits` if it must
-also allow.
+What AWS itself owns belongs to the account `aws`, in which nobody is.
+
+A new layer is one entry in `speaking` (its denies count), and one in `_limits` or
+`silent_control` if it must also allow.
 """
 
 from __future__ import annotations
@@ -22,21 +28,26 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from stockade.policy.principals import BY_ROLE, DIRECTLY, NOT_NAMED
+from stockade.policy.principals import BY_ACCOUNT, BY_ROLE, DIRECTLY, NOT_NAMED
 from stockade.policy.request import Lookup, Principal, PrincipalKind, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from stockade.policy.compile import CompiledStatement, Policy
 
 __all__ = [
     "BOUNDARY",
+    "ENDPOINT",
+    "GRANT",
     "IDENTITY",
+    "RCP",
     "RESOURCE",
+    "SCP",
     "SESSION",
     "Decision",
     "Layers",
+    "Levels",
     "Lookup",
     "Outcome",
     "Principal",
@@ -51,9 +62,18 @@ IDENTITY: Final = "identity-based policy"
 RESOURCE: Final = "resource-based policy"
 BOUNDARY: Final = "permissions boundary"
 SESSION: Final = "session policy"
+SCP: Final = "service control policy"
+RCP: Final = "resource control policy"
+ENDPOINT: Final = "VPC endpoint policy"
+GRANT: Final = "grant"
+
+NAMING: Final = frozenset({RESOURCE, ENDPOINT})
+"""The kinds of policy whose statements are about those whom their Principal names."""
 
 Layer = tuple[str, tuple["Policy", ...]]
 """A kind of policy, and the policies of this kind that are heard."""
+Levels = tuple[tuple["Policy", ...], ...]
+"""Control policies: one tuple for each level, the organization's root first, the account last."""
 Found = tuple[str, "Policy", "CompiledStatement"]
 """A statement, with the policy and the kind of policy that it stands in."""
 
@@ -69,6 +89,15 @@ class Layers(msgspec.Struct, frozen=True):
     boundary: Policy | None = None
     session: tuple[Policy, ...] | None = None
     """None without session policies; empty when a session was made that may do nothing."""
+    scp: Levels = ()
+    """Of the caller's account; empty where none hold it: no organization, its management account,
+    a service-linked role."""
+    rcp: Levels = ()
+    """Of the resource's account; empty where none hold the resource or the caller."""
+    endpoint: Policy | None = None
+    """Of the VPC endpoint that the call came through."""
+    granted: bool = False
+    """A grant on the resource covers the request."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -95,6 +124,12 @@ def decide(query: Query, layers: Layers) -> Decision:
     denied = first_deny(query, layers)
     if denied is not None:
         return _decided("explicitDeny", *denied)
+    if layers.scp or layers.rcp or layers.endpoint is not None:
+        silent = silent_control(query, layers)
+        if silent is not None:
+            return _lacks(silent[0])
+    if layers.granted:
+        return Decision("allowed", GRANT)
     naming, by_resource = _by_resource(query, layers)
     if not principal.account:
         return by_resource if naming == DIRECTLY else _lacks(RESOURCE)
@@ -115,7 +150,31 @@ def speaking(principal: Principal, layers: Layers) -> list[Layer]:
     heard: list[Layer] = [] if principal.kind == "root" else [(IDENTITY, layers.identity)]
     if layers.resource is not None:
         heard.append((RESOURCE, (layers.resource,)))
-    return heard + _limits(principal, layers)
+    heard += _limits(principal, layers)
+    if layers.scp or layers.rcp:
+        heard += [(policy_type, level) for policy_type, _, level in _levels(principal, layers)]
+    if layers.endpoint is not None:
+        heard.append((ENDPOINT, (layers.endpoint,)))
+    return heard
+
+
+def silent_control(query: Query, layers: Layers) -> tuple[str, int] | None:
+    """Return the kind and the number of the first level of control policies that does not allow."""
+    for policy_type, number, policies in _levels(query.principal, layers):
+        if _first_allow(query, policy_type, policies) is None:
+            return policy_type, number
+    if layers.endpoint is not None and not _passes_endpoint(query, layers.endpoint):
+        return ENDPOINT, 0
+    return None
+
+
+def _levels(principal: Principal, layers: Layers) -> Iterator[tuple[str, int, tuple[Policy, ...]]]:
+    """Yield the levels of control policies that hold a request: kind, number, policies."""
+    for number, level in enumerate(layers.rcp):
+        yield RCP, number, level
+    if principal.account:
+        for number, level in enumerate(layers.scp):
+            yield SCP, number, level
 
 
 def _limits(principal: Principal, layers: Layers) -> list[Layer]:
@@ -132,9 +191,10 @@ def first_deny(query: Query, layers: Layers) -> Found | None:
     """Return the statement that denies explicitly, if one does."""
     bounded = layers.boundary is not None
     for policy_type, policies in speaking(query.principal, layers):
+        named_only = policy_type in NAMING
         for policy in policies:
             for statement in policy.matching(query.action)[0]:
-                if policy_type == RESOURCE and not statement.naming(query.principal, bounded):
+                if named_only and not statement.naming(query.principal, bounded):
                     continue
                 if statement.applies(query):
                     return policy_type, policy, statement
@@ -175,6 +235,14 @@ def _first_allow(query: Query, policy_type: str, policies: Iterable[Policy]) -> 
             if statement.applies(query):
                 return _decided("allowed", policy_type, policy, statement)
     return None
+
+
+def _passes_endpoint(query: Query, policy: Policy) -> bool:
+    """Tell whether an endpoint's policy lets a caller through; its account's name lets nobody."""
+    return any(
+        statement.naming(query.principal, False) > BY_ACCOUNT and statement.applies(query)
+        for statement in policy.matching(query.action)[1]
+    )
 
 
 def _lacks(policy_type: str) -> Decision:

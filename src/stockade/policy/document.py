@@ -36,7 +36,7 @@ def parse(text: str | bytes, kind: Kind, *, managed: bool = False) -> Document:
     """Read a policy document and hold it to the grammar of its kind.
 
     `managed` asks for the version that managed policies must have; inline policies may be
-    of the old one.
+    of the old one. Of a resource control policy it says that AWS manages it, so it may allow.
     """
     document = read(text, kind, grammar.syntax(kind))
     grammar.check(document, managed=managed)

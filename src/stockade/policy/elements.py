@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["identity", "resource", "trust"]
+Kind = Literal["identity", "resource", "trust", "session", "scp", "rcp"]
+"""Permissions boundaries are identity policies; VPC endpoint policies are resource policies."""
 
 OLD_VERSION = "2008-10-17"
 VERSION = "2012-10-17"

@@ -7,20 +7,21 @@ proposal is found by trying: change what the decision lacks, decide again, until
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from stockade.policy.decide import RESOURCE, Decision, decide, speaking
+from stockade.policy.context_keys import statement_keys
+from stockade.policy.decide import NAMING, RCP, SCP, Decision, decide, speaking
 from stockade.policy.elements import VERSION
 from stockade.policy.proposal import Change, propose
-from stockade.policy.variables import Variable, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stockade.policy.compile import CompiledStatement, Policy
-    from stockade.policy.decide import Layers
+    from stockade.policy.decide import Layer, Layers
     from stockade.policy.request import Query
 
 Reason = Literal["", "action", "resource", "principal", "condition"]
@@ -61,6 +62,8 @@ class LayerTrace(msgspec.Struct, frozen=True):
 
     policy_type: str
     policies: tuple[PolicyTrace, ...]
+    level: int | None = None
+    """Of control policies the level, 0 for the root of the organization."""
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -99,8 +102,9 @@ def trace(query: Query, layers: Layers) -> Trace:
             LayerTrace(
                 policy_type,
                 tuple(_policy_trace(query, policy, policy_type, bounded) for policy in policies),
+                level,
             )
-            for policy_type, policies in heard
+            for (policy_type, policies), level in zip(heard, _levels(heard), strict=True)
         ),
         missing_context_keys=_missing_keys(
             query, [policy for _, policies in heard for policy in policies]
@@ -109,8 +113,15 @@ def trace(query: Query, layers: Layers) -> Trace:
     )
 
 
+def _levels(heard: list[Layer]) -> Iterator[int | None]:
+    """Yield the number of each layer among those of its kind, None for kinds without levels."""
+    counts = {SCP: count(), RCP: count()}
+    for policy_type, _ in heard:
+        yield next(counts[policy_type]) if policy_type in counts else None
+
+
 def _policy_trace(query: Query, policy: Policy, policy_type: str, bounded: bool) -> PolicyTrace:
-    named_only = policy_type == RESOURCE
+    named_only = policy_type in NAMING
     return PolicyTrace(
         policy.arn,
         policy.name,
@@ -151,24 +162,10 @@ def _failing_condition(query: Query, statement: CompiledStatement) -> ConditionT
 def _missing_keys(query: Query, policies: list[Policy]) -> tuple[str, ...]:
     missing: dict[str, str] = {}
     for policy in policies:
+        variables = policy.document.version == VERSION
         for statements in policy.matching(query.action):
             for statement in statements:
-                for key in _keys(statement, policy):
+                for key in statement_keys(statement.source, variables=variables):
                     if query.lookup(key.lower()) is None:
                         missing.setdefault(key.lower(), key)
     return tuple(sorted(missing.values()))
-
-
-def _keys(statement: CompiledStatement, policy: Policy) -> Iterator[str]:
-    """Yield every key that a statement asks for, in conditions and variables."""
-    source = statement.source
-    for condition in source.conditions:
-        yield condition.key
-    if policy.document.version != VERSION:
-        return
-    patterns = [*(source.resources or ()), *(source.not_resources or ())]
-    patterns += [value for condition in source.conditions for value in condition.values]
-    for pattern in patterns:
-        for token in tokenize(pattern, variables=True, wildcards=False):
-            if isinstance(token, Variable):
-                yield token.key

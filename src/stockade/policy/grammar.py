@@ -2,21 +2,31 @@
 """The rules that each kind of policy must keep, in the order and the words of AWS.
 
 Identity policies speak with the voice of IAM's CreatePolicy and PutUserPolicy, resource
-policies with that of KMS's PutKeyPolicy, trust policies with that of CreateRole.
+policies with that of KMS's PutKeyPolicy, trust policies with that of CreateRole, session policies
+with that of AssumeRole, and control policies with that of Organizations' CreatePolicy, which has
+one sentence for everything.
+
+A service control policy may say what an identity policy may. A resource control policy may only
+deny, to everybody, and neither everything nor what it does not name; AWS's own `RCPFullAWSAccess`
+alone allows.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from stockade.policy.elements import VERSION, MalformedPolicy
+import msgspec
+
+from stockade.policy.elements import VERSION, Kind, MalformedPolicy, PrincipalName
 from stockade.policy.operators import parse_operator
 from stockade.policy.reading import Syntax
 from stockade.policy.values import parse_instant
 
 if TYPE_CHECKING:
-    from stockade.policy.elements import Condition, Document, Kind, PrincipalName, Statement
+    from stockade.policy.elements import Condition, Document, Statement
 
 _SYNTAX_ERRORS = "Syntax errors in policy."
 _LEGACY = "The policy failed legacy parsing"
@@ -68,24 +78,73 @@ _TRUST = Syntax(
     statement="Could not parse the policy: Statement is empty!",
     effect="Missing required field Effect",
     principal="Principal must be a JSON object.",
+    unknown="Unknown field",
 )
+_SESSION = msgspec.structs.replace(_IDENTITY, json="The policy is not in the valid JSON format.")
+_NOT_OF_ITS_TYPE = (
+    "The provided policy document does not meet the requirements of the specified policy type."
+)
+_CONTROL = Syntax(
+    json=_NOT_OF_ITS_TYPE,
+    shape=_NOT_OF_ITS_TYPE,
+    version=_NOT_OF_ITS_TYPE,
+    statement=_NOT_OF_ITS_TYPE,
+    effect=_NOT_OF_ITS_TYPE,
+    principal=_NOT_OF_ITS_TYPE,
+)
+_SYNTAXES: Mapping[Kind, Syntax] = MappingProxyType(
+    {
+        "identity": _IDENTITY,
+        "resource": _RESOURCE,
+        "trust": _TRUST,
+        "session": _SESSION,
+        "scp": _CONTROL,
+        "rcp": _CONTROL,
+    }
+)
+_EVERYONE = PrincipalName("*", "*")
 
 
 def syntax(kind: Kind) -> Syntax:
     """Return what to say when a policy of this kind has the wrong shape."""
-    if kind == "identity":
-        return _IDENTITY
-    return _RESOURCE if kind == "resource" else _TRUST
+    return _SYNTAXES[kind]
 
 
 def check(document: Document, *, managed: bool = False) -> None:
     """Raise MalformedPolicy unless a document keeps the rules of its kind."""
-    if document.kind == "identity":
-        _check_identity(document, managed=managed)
-    elif document.kind == "resource":
-        _check_resource(document)
-    else:
-        _check_trust(document)
+    match document.kind:
+        case "identity" | "session":
+            _check_identity(document, managed=managed)
+        case "resource":
+            _check_resource(document)
+        case "trust":
+            _check_trust(document)
+        case "scp" | "rcp":
+            _check_control(document, managed=managed)
+
+
+def _check_control(document: Document, *, managed: bool) -> None:
+    """Hold a control policy to its rules; whatever breaks them is told in the same words."""
+    try:
+        if document.kind == "scp":
+            _check_identity(document, managed=False)
+            return
+        _sids(document)
+        for statement in document.statements:
+            _check_rcp_statement(statement, managed=managed)
+    except MalformedPolicy:
+        raise MalformedPolicy(_NOT_OF_ITS_TYPE) from None
+
+
+def _check_rcp_statement(statement: Statement, *, managed: bool) -> None:
+    _shape(statement, _NOT_OF_ITS_TYPE)
+    _legacy(statement)
+    _resource_formats(statement)
+    _vendors(statement)
+    denies = statement.effect == "Deny" and "*" not in (statement.actions or ())
+    everyone = statement.principals in ((_EVERYONE,), (PrincipalName("AWS", "*"),))
+    if not (statement.actions and _resources(statement) and everyone and (denies or managed)):
+        raise MalformedPolicy(_NOT_OF_ITS_TYPE)
 
 
 def _check_identity(document: Document, *, managed: bool) -> None:

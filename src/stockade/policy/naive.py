@@ -33,19 +33,33 @@ def decide_naive(query: Query, layers: Layers) -> tuple[bool, str, str]:
     resource = () if layers.resource is None else (layers.resource,)
     boundary = () if layers.boundary is None or root else (layers.boundary,)
     session = layers.session or ()
+    scp = layers.scp if query.principal.account else ()
+    endpoint = () if layers.endpoint is None else (layers.endpoint,)
     for policy_type, policies in (
         ("identity-based policy", identity),
         ("resource-based policy", resource),
         ("permissions boundary", boundary),
         ("session policy", session),
+        *(("resource control policy", level) for level in layers.rcp),
+        *(("service control policy", level) for level in scp),
+        ("VPC endpoint policy", endpoint),
     ):
         for policy in policies:
             for statement in policy.document.statements:
                 if statement.effect != "Deny" or not _matches(query, policy, statement):
                     continue
-                if policy_type != "resource-based policy" or _denied(query, layers, statement):
+                by_name = policy_type in {"resource-based policy", "VPC endpoint policy"}
+                if not by_name or _denied(query, layers, statement):
                     return False, "explicitDeny", policy_type
 
+    if not all(_any_allow(query, level) for level in layers.rcp):
+        return False, "implicitDeny", "resource control policy"
+    if not all(_any_allow(query, level) for level in scp):
+        return False, "implicitDeny", "service control policy"
+    if any(not {"direct", "role"} & set(_ways(query, policy)) for policy in endpoint):
+        return False, "implicitDeny", "VPC endpoint policy"
+    if layers.granted:
+        return True, "allowed", "grant"
     allows = {
         "identity-based policy": root or _any_allow(query, identity),
         "permissions boundary": not boundary or _any_allow(query, boundary),

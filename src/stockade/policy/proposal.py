@@ -2,7 +2,8 @@
 """The smallest change of policies that would allow a request, found by trying.
 
 Each round mends the one thing that the decision names: a denying statement is taken out, a
-missing allow is put in where it is missing, for exactly this caller, action and resource.
+missing allow is put in where it is missing, for exactly this caller, action and resource. Where a
+level of control policies does not allow, the statement goes into that level.
 """
 
 from __future__ import annotations
@@ -12,12 +13,23 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from stockade.policy.compile import compile_policy
-from stockade.policy.decide import BOUNDARY, IDENTITY, RESOURCE, decide, first_deny
+from stockade.policy.decide import (
+    BOUNDARY,
+    ENDPOINT,
+    IDENTITY,
+    NAMING,
+    RCP,
+    RESOURCE,
+    SCP,
+    decide,
+    first_deny,
+    silent_control,
+)
 from stockade.policy.elements import VERSION, Document, PrincipalName, Statement
 
 if TYPE_CHECKING:
     from stockade.policy.compile import Policy
-    from stockade.policy.decide import Found, Layers
+    from stockade.policy.decide import Found, Layers, Levels
     from stockade.policy.request import Principal, Query
 
 MOST_CHANGES: Final = 20
@@ -32,6 +44,8 @@ class Change(msgspec.Struct, frozen=True):
     policy_arn: str
     """The policy to change; empty when it has no ARN, or when any of its kind will do."""
     statement: dict[str, Any]
+    level: int | None = None
+    """Of a control policy the level that lacks it, 0 for the root of the organization."""
 
 
 def propose(query: Query, layers: Layers) -> tuple[Change, ...]:
@@ -48,30 +62,59 @@ def propose(query: Query, layers: Layers) -> tuple[Change, ...]:
 
 def _add(query: Query, layers: Layers, policy_type: str) -> tuple[Change, Layers]:
     """Put the missing allow into a layer."""
+    if policy_type in {SCP, RCP}:
+        return _add_to_level(query, layers)
     policy = _single(layers, policy_type)
-    version = policy.document.version if policy else VERSION
-    trust = policy is not None and policy.document.kind == "trust"
-    statement = Statement(
-        effect="Allow",
-        principals=(_name(query.principal),) if policy_type == RESOURCE else None,
-        actions=(query.action,),
-        resources=None if trust else (_literal(query.resource, version),),
-    )
+    statement = _allow(query, policy_type, policy)
     own = _rebuilt(policy, (*(policy.document.statements if policy else ()), statement))
     change = Change("add", policy_type, policy.arn if policy else "", statement_json(statement))
     return change, _with(layers, policy_type, own)
+
+
+def _add_to_level(query: Query, layers: Layers) -> tuple[Change, Layers]:
+    """Put the missing allow into the level of control policies that lacks it."""
+    silent = silent_control(query, layers)
+    assert silent is not None
+    policy_type, number = silent
+    statement = _allow(query, policy_type, None)
+    own = _rebuilt(None, (statement,))
+    change = Change("add", policy_type, "", statement_json(statement), number)
+    if policy_type == SCP:
+        return change, msgspec.structs.replace(layers, scp=_into(layers.scp, number, own))
+    return change, msgspec.structs.replace(layers, rcp=_into(layers.rcp, number, own))
+
+
+def _into(levels: Levels, number: int, policy: Policy) -> Levels:
+    return (*levels[:number], (*levels[number], policy), *levels[number + 1 :])
+
+
+def _allow(query: Query, policy_type: str, policy: Policy | None) -> Statement:
+    """Return the statement that allows this caller this action on this resource."""
+    version = policy.document.version if policy else VERSION
+    trust = policy is not None and policy.document.kind == "trust"
+    everyone = (PrincipalName("*", "*"),) if policy_type == RCP else None
+    return Statement(
+        effect="Allow",
+        principals=(_name(query.principal),) if policy_type in NAMING else everyone,
+        actions=(query.action,),
+        resources=None if trust else (_literal(query.resource, version),),
+    )
 
 
 def _single(layers: Layers, policy_type: str) -> Policy | None:
     """Return the one policy of a layer that has only one."""
     if policy_type == RESOURCE:
         return layers.resource
+    if policy_type == ENDPOINT:
+        return layers.endpoint
     return layers.boundary if policy_type == BOUNDARY else None
 
 
 def _with(layers: Layers, policy_type: str, policy: Policy) -> Layers:
     if policy_type == RESOURCE:
         return msgspec.structs.replace(layers, resource=policy)
+    if policy_type == ENDPOINT:
+        return msgspec.structs.replace(layers, endpoint=policy)
     if policy_type == BOUNDARY:
         return msgspec.structs.replace(layers, boundary=policy)
     if policy_type == IDENTITY:
@@ -98,6 +141,9 @@ def _replaced(layers: Layers, old: Policy, new: Policy) -> Layers:
         resource=new if layers.resource is old else layers.resource,
         boundary=new if layers.boundary is old else layers.boundary,
         session=None if layers.session is None else swapped(layers.session),
+        scp=tuple(map(swapped, layers.scp)),
+        rcp=tuple(map(swapped, layers.rcp)),
+        endpoint=new if layers.endpoint is old else layers.endpoint,
     )
 
 

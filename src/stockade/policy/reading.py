@@ -59,6 +59,8 @@ class Syntax(msgspec.Struct, frozen=True):
     statement: str
     effect: str
     principal: str
+    unknown: str = ""
+    """Begins what is said of an element that there is not, if that has words of its own."""
 
 
 class _Number(str):
@@ -111,8 +113,9 @@ class _Reader:
         self.syntax = syntax
 
     def document(self, raw: object, kind: Kind) -> Document:
-        if type(raw) is not dict or not raw.keys() <= _TOP_ELEMENTS:
+        if type(raw) is not dict:
             raise MalformedPolicy(self.syntax.shape)
+        self.known(raw, _TOP_ELEMENTS)
         version = raw.get("Version", OLD_VERSION)
         if version not in (OLD_VERSION, VERSION):
             raise MalformedPolicy(self.syntax.version)
@@ -129,8 +132,9 @@ class _Reader:
         )
 
     def statement(self, raw: object) -> Statement:
-        if type(raw) is not dict or not raw.keys() <= _STATEMENT_ELEMENTS:
+        if type(raw) is not dict:
             raise MalformedPolicy(self.syntax.shape)
+        self.known(raw, _STATEMENT_ELEMENTS)
         if any(one in raw and other in raw for one, other in _EITHER_OR):
             raise MalformedPolicy(self.syntax.shape)
         return Statement(
@@ -144,6 +148,13 @@ class _Reader:
             not_resources=self.texts(raw, "NotResource"),
             conditions=self.conditions(raw.get("Condition", {})),
         )
+
+    def known(self, raw: dict[str, Any], elements: frozenset[str]) -> None:
+        strangers = raw.keys() - elements
+        if strangers and self.syntax.unknown:
+            raise MalformedPolicy(f"{self.syntax.unknown} {min(strangers)}")
+        if strangers:
+            raise MalformedPolicy(self.syntax.shape)
 
     def effect(self, raw: dict[str, Any]) -> str:
         if "Effect" not in raw:

@@ -70,6 +70,10 @@ class ReadUnit(Unit):
         finally:
             page.release()
 
+    @property
+    def memory_only(self) -> bool:
+        return self._memory_only
+
     def rest(self) -> None:
         """Let go of the connection until it is needed again; it may see more then."""
         self._release()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import builtins
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -50,6 +50,14 @@ class Unit(ABC):
     """A view of the store with which one thread works; `store.read()` and `.write()` make them."""
 
     __slots__ = ("_cache", "_connection", "_database", "_epoch", "_trace", "_use_cache")
+
+    writes: ClassVar[bool] = False
+    """Whether it can change anything."""
+
+    @property
+    def memory_only(self) -> bool:
+        """Whether it never asks the database, and raises NotInMemory where it would have to."""
+        return False
 
     def __init__(self, database: Database, cache: Cache) -> None:
         self._database = database

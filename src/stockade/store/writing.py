@@ -28,6 +28,8 @@ class WriteUnit(Unit):
 
     __slots__ = ("_work",)
 
+    writes = True
+
     def __init__(self, database: Database, cache: Cache) -> None:
         super().__init__(database, cache)
         self._work = Transaction()

@@ -163,7 +163,6 @@ def test_control_policies_speak_iams_language(
     assert organization.policy("a", statement, type_=type_)
 
 
-@pytest.mark.fact("iam-2")
 @pytest.mark.parametrize(
     ("type_", "limit"),
     [(SERVICE_CONTROL, 10_240), (RESOURCE_CONTROL, 5_120), ("TAG_POLICY", 10_000)],

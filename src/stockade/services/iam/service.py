@@ -10,6 +10,7 @@ What AWS promises here, and the file that keeps it:
 * Policies are checked in AWS's words and come back URL-encoded           documents.py
 * Tags on users, roles and policies                                       tags.py
 * Behind every signature a principal with the policies that speak for it  credentials.py
+* A simulator that decides as requests are decided                         simulation.py
 * Sessions that any process can check without asking another              sessions.py
 
 IAM has no Regions: everything lives in the account alone, and its records land in us-east-1.

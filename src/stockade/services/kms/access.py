@@ -229,7 +229,9 @@ def _of_key(ctx: Context, key: Key | None, name: str) -> tuple[str, ...] | None:
 
 def _of_request(ctx: Context, params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     if name == "kms:calleraccount":
-        return (ctx.account,)
+        return (ctx.account,) if ctx.account else None
+    if name == "kms:viaservice":
+        return _via(ctx)
     if name.startswith("kms:encryptioncontext:"):
         context = params.get("EncryptionContext", {})
         return _tag(context, name.removeprefix("kms:encryptioncontext:"))
@@ -240,6 +242,14 @@ def _of_request(ctx: Context, params: Mapping[str, Any], name: str) -> tuple[str
     if name == "aws:tagkeys":
         return tuple(params.get("TagKeys", ())) or tuple(_tags(params)) or None
     return _plain_member(params, name)
+
+
+def _via(ctx: Context) -> tuple[str, ...] | None:
+    """Return the service that passed the request on, with its Region: `s3.us-east-1...`."""
+    if not ctx.via:
+        return None
+    service = ctx.via[-1].removesuffix(".amazonaws.com")
+    return (f"{service}.{ctx.region}.amazonaws.com",)
 
 
 _MEMBERS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -287,8 +297,9 @@ def _decrypting(
 
 
 def _foreign_denial(ctx: Context, action: str) -> str:
+    name = ctx.caller.arn or ctx.caller.principal.service
     return (
-        f"User: {ctx.caller.arn} is not authorized to perform: {action} on this resource because "
+        f"User: {name} is not authorized to perform: {action} on this resource because "
         "the resource does not exist in this Region, no resource-based policies allow access, or "
         "a resource-based policy explicitly denies access"
     )

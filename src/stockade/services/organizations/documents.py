@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The content of policies: size and rules of each type.
 
-Control policies are held to IAM's grammar, resource control policies also to what AWS lets them
-say: they deny, to everybody, actions of named services. Management policies (tags, backups, and the
+Control policies are held to the grammar of their kind. Management policies (tags, backups, and the
 newer ones) are JSON objects with the one key that their type has; the rest of them is kept as it
 was put. AWS does not say what is wrong, and counts every character.
 """
@@ -15,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from stockade.policy.document import Document, MalformedPolicy, Statement, parse
+from stockade.policy.document import Document, MalformedPolicy, parse
 from stockade.services.organizations.errors import (
     ConstraintViolationException,
     MalformedPolicyDocumentException,
@@ -53,9 +52,9 @@ def check(type_: str, content: str) -> None:
         read_management(type_, content)
 
 
-def parse_control(type_: str, content: str) -> Document:
-    """Return the document of a control policy."""
-    return parse(content, "identity" if type_ == SERVICE_CONTROL else "resource")
+def parse_control(type_: str, content: str, *, managed: bool = False) -> Document:
+    """Return the document of a control policy; what AWS manages may say more."""
+    return parse(content, "scp" if type_ == SERVICE_CONTROL else "rcp", managed=managed)
 
 
 def read_management(type_: str, content: str) -> dict[str, Any]:
@@ -79,19 +78,6 @@ def _check_control(type_: str, content: str) -> None:
         raise MalformedPolicyDocumentException from None
     if document.version != "2012-10-17":
         raise MalformedPolicyDocumentException
-    if type_ == RESOURCE_CONTROL and not all(map(_may_hold, document.statements)):
-        raise MalformedPolicyDocumentException
-
-
-def _may_hold(statement: Statement) -> bool:
-    """Return whether a statement is one that a resource control policy may have."""
-    names = statement.principals or ()
-    return (
-        statement.effect == "Deny"
-        and [(name.type, name.value) for name in names] == [("*", "*")]
-        and bool(statement.actions)
-        and "*" not in (statement.actions or ())
-    )
 
 
 def _depth(document: Any) -> int:

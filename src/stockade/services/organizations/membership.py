@@ -61,7 +61,7 @@ def _compiled(unit: Unit, organization: Organization, policy_id: str) -> Policy:
     def build() -> Policy:
         policy = lookup.find_policy(unit, organization, policy_id)
         assert policy is not None, "a policy is there as long as it is attached"
-        document = documents.parse_control(policy.type, policy.content)
+        document = documents.parse_control(policy.type, policy.content, managed=policy.aws_managed)
         return compile_policy(document, arn=policy.arn, name=policy.name)
 
     return unit.derive(("organizations-policy", organization.id, policy_id), build)

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stockade.app import Stockade
+from stockade.config import Settings
+from stockade.core.ids import system_random
+from stockade.services.iam import accounts
 from stockade.services.organizations import creation, departures
+from stockade.store.seal import RootKey
+from stockade.store.store import Store
+from stockade.testing.transport import session
 from tests.services.iam.helpers import ADMINISTRATOR, allow, refused, user, with_key
 from tests.services.organizations.helpers import GUEST, OWNER, Organization, pages
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import boto3
 
-    from stockade.app import Stockade
     from stockade.testing.plugin import TestClock
 
 ROLE = "OrganizationAccountAccessRole"
@@ -141,7 +149,7 @@ def test_moves_that_lead_nowhere(organization: Organization) -> None:
     root, nowhere = organization.root, "ou-none-nonenone"
     for number, source, destination, code in (
         ("999999999999", root, unit, "AccountNotFoundException"),
-        (account, unit, root, "SourceParentNotFoundException"),
+        (account, unit, root, "AccountNotFoundException"),
         (account, nowhere, unit, "SourceParentNotFoundException"),
         (account, root, nowhere, "DestinationParentNotFoundException"),
         (account, root, root, "DuplicateAccountException"),
@@ -228,3 +236,33 @@ def test_accounts_that_are_not_closed(
     with pytest.raises(client.exceptions.ConstraintViolationException) as quota:
         client.close_account(AccountId=organization.account("second"))
     assert quota.value.response["Reason"] == "CLOSE_ACCOUNT_QUOTA_EXCEEDED"
+
+
+def test_where_only_real_accounts_exist(tmp_path: Path) -> None:
+    """A deployment that serves: no well-known credentials, and numbers are no accounts."""
+    store = Store.open("sqlite://", directory=tmp_path)
+    app = Stockade(Settings(mode="serve"), store, RootKey("memory", bytes(32)))
+    with store.write() as unit:
+        key_id, secret = accounts.create_root(
+            unit, app.vault, OWNER, app.clock.now(), system_random
+        )
+    owner = session(app, access_key_id=key_id, secret_access_key=secret)
+    organization = Organization(app, owner)
+    nobody = {"Type": "ACCOUNT", "Id": GUEST}
+    asked = organization.client.invite_account_to_organization(Target=nobody)["Handshake"]
+    assert asked["State"] == "OPEN", "an invitation does not tell whether there is an account"
+    arn = f"arn:aws:iam::{organization.account()}:role/{ROLE}"
+    admin = user(app, owner, "admin", allow("sts:AssumeRole")).client("sts")
+    got = admin.assume_role(RoleArn=arn, RoleSessionName="admin")["Credentials"]
+    assert with_key(app, got).client("iam").list_users()["Users"] == []
+    app.close()
+
+
+def test_addresses_and_names_stay_out_of_the_trail(
+    stockade: Stockade, organization: Organization
+) -> None:
+    organization.account("secret-name")
+    organization.client.list_accounts()
+    stockade.ship_audit()
+    trail = organization.root_of(OWNER).client("cloudtrail").lookup_events(MaxResults=50)
+    assert "secret-name" not in json.dumps(trail["Events"], default=str)

@@ -162,7 +162,7 @@ def test_the_delegation_policy_needs_both_sides(
         "Type": SERVICE_CONTROL,
         "Content": policy(allow("s3:*")),
     }
-    assert refused(nobody.create_policy, **asked)[0] == "AccessDeniedException"
+    assert refused(nobody.create_policy, **asked) == NOT_YOURS
     made = admin.create_policy(**asked)["Policy"]["PolicySummary"]
     assert f":{OWNER}:policy/{organization.id}/" in made["Arn"]
     admin.attach_policy(PolicyId=made["Id"], TargetId=organization.root)
@@ -203,6 +203,21 @@ def test_the_delegation_policy_may_be_narrowed(
             "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY",
         ),
         (delegation(OWNER, "s3:ListBucket"), "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY"),
+        (
+            policy({"Effect": "Allow", "NotAction": "s3:*", "Resource": "*", "Principal": "*"}),
+            "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY",
+        ),
+        (
+            policy(
+                {
+                    "Effect": "Allow",
+                    "Action": "organizations:ListAccounts",
+                    "NotResource": "arn:aws:s3:::a",
+                    "Principal": "*",
+                }
+            ),
+            "UNSUPPORTED_RESOURCE_IN_RESOURCE_POLICY",
+        ),
         (
             policy(
                 allow(

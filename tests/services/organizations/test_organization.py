@@ -45,7 +45,7 @@ def test_an_account_has_one_organization_at_most(
     assert refused(organization.client.create_organization) == (
         "AlreadyInOrganizationException",
         400,
-        "The provided account is already a member of an organization.",
+        "The AWS account is already a member of an organization.",
     )
 
 

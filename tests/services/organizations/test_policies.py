@@ -98,7 +98,7 @@ def test_a_name_is_unique_among_its_type(organization: Organization) -> None:
     assert refused(update, PolicyId=second, Name="a") == (
         "DuplicatePolicyException",
         400,
-        "A policy with the same name already exists.",
+        "A policy with the specified name and type already exists.",
     )
     update(PolicyId=first, Name="a")
     told = refused(
@@ -220,7 +220,7 @@ def test_attaching_and_detaching(organization: Organization) -> None:
     assert refused(attach, PolicyId=policy_id, TargetId=unit) == (
         "DuplicatePolicyAttachmentException",
         400,
-        "The selected policy is already attached to the specified target.",
+        "A policy with the specified name and type already exists.",
     )
     told = refused(client.delete_policy, PolicyId=policy_id)
     assert told[:2] == ("PolicyInUseException", 400)

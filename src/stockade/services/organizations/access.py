@@ -22,7 +22,11 @@ from stockade.policy.compile import Policy, compile_policy
 from stockade.policy.document import parse
 from stockade.protocol.errors import AwsError
 from stockade.services.organizations import lookup
-from stockade.services.organizations.errors import AWSOrganizationsNotInUseException, not_yours
+from stockade.services.organizations.errors import (
+    NOT_YOURS,
+    AWSOrganizationsNotInUseException,
+    not_yours,
+)
 from stockade.services.organizations.resources import ORGANIZATIONS, Organization
 from stockade.store.unit import Unit
 
@@ -142,6 +146,7 @@ def _demands(
             arn="*" if thing is None else thing.arn,
             account=owner,
             policy=policy,
+            denial=None if policy is None else NOT_YOURS,
             keys=condition_keys(params, thing),
         )
         for each in actions

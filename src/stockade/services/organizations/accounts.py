@@ -10,8 +10,8 @@ from stockade.core.operation import Output
 from stockade.services.organizations import lookup, naming, view
 from stockade.services.organizations.access import management, reading
 from stockade.services.organizations.errors import (
+    AccountNotFoundException,
     DuplicateAccountException,
-    SourceParentNotFoundException,
 )
 from stockade.services.organizations.paging import PAGE, Fetch, listed
 from stockade.services.organizations.resources import ACCOUNTS, Account, Node, Organization
@@ -84,7 +84,7 @@ def move_account(
     """Move an account from the root or a unit to another; what holds there holds at once."""
     del account_id, source_parent_id, destination_parent_id
     if account.parent != source.id:
-        raise SourceParentNotFoundException
+        raise AccountNotFoundException  # there, says AWS
     if account.parent == destination.id:
         raise DuplicateAccountException
     ctx.unit.put(ACCOUNTS, organization.scope, replace(account, parent=destination.id))

@@ -52,7 +52,8 @@ def register_delegated_administrator(
     if service_principal not in organization.services:
         raise ConstraintViolationException(
             "SERVICE_ACCESS_NOT_ENABLED",
-            "You must enable service access before you register a delegated administrator.",
+            "You must enable service access before you delegate an administrator for this "
+            "service. Call the AWS API EnableAWSServiceAccess first.",
         )
     if service_principal in account.services:
         raise AccountAlreadyRegisteredException

@@ -11,7 +11,14 @@ from msgspec.structs import replace
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.core.ports import Principals
-from stockade.policy.document import Document, InvalidJson, MalformedPolicy, parse
+from stockade.policy.document import (
+    Document,
+    InvalidJson,
+    MalformedPolicy,
+    PrincipalName,
+    Statement,
+    parse,
+)
 from stockade.services.organizations import identifiers
 from stockade.services.organizations.access import management, reading
 from stockade.services.organizations.errors import (
@@ -89,21 +96,33 @@ def _shown(organization: Organization) -> Output:
 
 def _check(ctx: Context, content: str) -> None:
     """Refuse a delegation policy that is malformed, or hands on what cannot be."""
-    document = _parsed(content)
-    directory = ctx.port(Principals)
-    for statement in document.statements:
-        for action in statement.actions or ():
-            if not (action.startswith(READABLE) or action in DELEGABLE):
-                raise InvalidInputException(
-                    "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY",
-                    "The resource policy contains an action that can't be delegated.",
-                )
+    for statement in _parsed(content).statements:
+        _check_actions(statement)
+        if statement.not_resources is not None:
+            raise InvalidInputException(
+                "UNSUPPORTED_RESOURCE_IN_RESOURCE_POLICY",
+                "The resource policy contains a resource that can't be delegated.",
+            )
         for name in statement.principals or ():
-            known = name.value == "*" or directory.principal_exists(ctx.unit, name.value)
-            if name.type == "AWS" and not known:
-                raise InvalidInputException(
-                    "INVALID_PRINCIPAL", "You specified an invalid principal element in the policy."
-                )
+            _check_principal(ctx, name)
+
+
+def _check_actions(statement: Statement) -> None:
+    """Refuse actions that cannot be handed on, and those that are not named."""
+    for action in statement.actions or ("",):
+        if not (action.startswith(READABLE) or action in DELEGABLE):
+            raise InvalidInputException(
+                "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY",
+                "The resource policy contains an action that can't be delegated.",
+            )
+
+
+def _check_principal(ctx: Context, name: PrincipalName) -> None:
+    known = name.value == "*" or ctx.port(Principals).principal_exists(ctx.unit, name.value)
+    if name.type == "AWS" and not known:
+        raise InvalidInputException(
+            "INVALID_PRINCIPAL", "You specified an invalid principal element in the policy."
+        )
 
 
 def _parsed(content: str) -> Document:

@@ -91,7 +91,7 @@ def _may_go(ctx: Context, organization: Organization, account: Account) -> None:
     if account.joined_method == "CREATED" and ctx.now < account.joined + WAIT_PERIOD:
         raise ConstraintViolationException(
             "WAIT_PERIOD_ACTIVE",
-            f"You must wait at least {WAIT_PERIOD.days} days after the account was created.",
+            "This operation requires a wait period.  Try again later.",
         )
 
 

@@ -79,7 +79,7 @@ class AlreadyInOrganizationException(AwsError):
     """An account belongs to one organization at most."""
 
     code = "AlreadyInOrganizationException"
-    template = "The provided account is already a member of an organization."
+    template = "The AWS account is already a member of an organization."
 
 
 class ChildNotFoundException(AwsError):
@@ -125,17 +125,17 @@ class DuplicateOrganizationalUnitException(AwsError):
 
 
 class DuplicatePolicyAttachmentException(AwsError):
-    """A policy that is attached already."""
+    """A policy that is attached already; AWS says it with the words for a name that is taken."""
 
     code = "DuplicatePolicyAttachmentException"
-    template = "The selected policy is already attached to the specified target."
+    template = "A policy with the specified name and type already exists."
 
 
 class DuplicatePolicyException(AwsError):
     """A name that another policy of this type has."""
 
     code = "DuplicatePolicyException"
-    template = "A policy with the same name already exists."
+    template = "A policy with the specified name and type already exists."
 
 
 class EffectivePolicyNotFoundException(AwsError):
@@ -264,7 +264,7 @@ class ResourcePolicyNotFoundException(AwsError):
     """No delegation policy."""
 
     code = "ResourcePolicyNotFoundException"
-    template = "You specified a resource policy that doesn't exist."
+    template = "No resource-based policy found."
 
 
 class RootNotFoundException(AwsError):
@@ -288,6 +288,9 @@ class TargetNotFoundException(AwsError):
     template = "You specified a target that doesn't exist."
 
 
+NOT_YOURS = "You don't have permissions to access this resource."
+
+
 def not_yours() -> AccessDenied:
     """Return what who has the permission hears of what the organization keeps from the account."""
-    return AccessDenied("You don't have permissions to access this resource.")
+    return AccessDenied(NOT_YOURS)

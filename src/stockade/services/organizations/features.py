@@ -98,5 +98,6 @@ def must_have_all(organization: Organization) -> None:
     if organization.feature_set != "ALL":
         raise ConstraintViolationException(
             "ORGANIZATION_NOT_IN_ALL_FEATURES_MODE",
-            "This operation requires the organization to have all features enabled.",
+            "The request failed because the organization does not have all features enabled. "
+            "Please enable all features in your organization and then retry.",
         )

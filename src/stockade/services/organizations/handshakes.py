@@ -7,6 +7,7 @@ handshake that came to its end is shown for 30 days.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -42,6 +43,7 @@ from stockade.services.organizations.service import organizations
 from stockade.services.organizations.tags import Tags, merged
 
 INVITATION_PERIOD = timedelta(days=15)
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 def _handshake(action: str) -> Resolver:
@@ -204,19 +206,21 @@ def _listed(
 
 
 def _invited(ctx: Context, target: Mapping[str, str]) -> tuple[str, str]:
-    """Return the account that a target stands for, and the address if it was named by that."""
-    accounts = ctx.port(Accounts)
+    """Return the account that a target stands for, and the address if it was named by that.
+
+    Whether there is such an account is not told: nobody answers where there is none.
+    """
     id_ = target["Id"]
     if target["Type"] == "EMAIL":
-        return accounts.find_by_email(ctx.unit, id_) or "", id_
+        return ctx.port(Accounts).find_by_email(ctx.unit, id_) or "", id_
     if target["Type"] != "ACCOUNT":
         raise InvalidInputException(
             "INVALID_PARTY_TYPE_TARGET",
             "You specified the wrong type of entity (account, organization, or email) as a party.",
         )
-    if accounts.find_owner(ctx.unit, id_) is None:
+    if _ACCOUNT.fullmatch(id_) is None:
         raise InvalidInputException(
-            "INVALID_PATTERN_TARGET_ID", "You specified an account that can't be invited."
+            "INVALID_PATTERN", "You provided a value that does not match the required pattern."
         )
     return id_, ""
 

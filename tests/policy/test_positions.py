@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stockade.policy.positions import Position, Span, statement_spans
 
@@ -49,3 +53,25 @@ def test_whatever_comes_before_is_skipped() -> None:
     (span,) = statement_spans(text)
     assert text[span.start.column - 1 : span.end.column - 1] == ' {"a":1}'
     assert statement_spans('{"Version":"x"}') == ()
+
+
+_TEXTS = st.text(alphabet='ab{}[],:"\\ \n\u00e9', max_size=8)
+
+
+@given(
+    statements=st.lists(st.dictionaries(_TEXTS, st.lists(_TEXTS, max_size=3)), min_size=1),
+    before=st.dictionaries(_TEXTS, st.recursive(_TEXTS, st.lists), max_size=2),
+    indent=st.sampled_from((None, 0, 1, "\t")),
+    separators=st.sampled_from(((",", ":"), (" , ", " : "))),
+)
+def test_every_span_holds_its_statement(
+    statements: list[Any], before: dict[str, Any], indent: Any, separators: Any
+) -> None:
+    text = json.dumps({**before, "Statement": statements}, indent=indent, separators=separators)
+    lines = text.split("\n")
+    starts = [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
+    found = []
+    for span in statement_spans(text):
+        start, end = (starts[place.line - 1] + place.column - 1 for place in span)
+        found.append(json.loads(text[start:end].lstrip(", \t\n")))
+    assert found == statements

@@ -303,6 +303,39 @@ def test_a_silent_denial_is_told_as_one(stockade: Stockade) -> None:
     assert denied.on("ec2") == ("UnauthorizedOperation", 403)
 
 
+def test_an_encoded_message_keeps_another_accounts_policies_to_itself(stockade: Stockade) -> None:
+    against = resource(
+        deny(principal="*", sid="Theirs", condition={"Null": {"aws:TokenIssueTime": "true"}})
+    )
+    demand = Demand(action="sqs:SendMessage", arn=f"arn:aws:sqs:x:{B}:q", account=B, policy=against)
+    with stockade.store.write() as unit:
+        ctx = context(stockade, unit, caller(), None)
+        with pytest.raises(Denied) as caught:
+            require(ctx, Touched(demands=(demand,)))
+        told = decode_message(unit, stockade.vault, A, encoded_message(ctx, caught.value))
+    assert told is not None
+    assert json.loads(told)["explicitDeny"] is True
+    assert json.loads(told)["matchedStatements"] == {"items": []}
+    assert "Theirs" not in told
+    assert "TokenIssueTime" not in told
+    assert caught.value.explanation.trace.missing_context_keys == ()
+
+
+def test_ec2_hears_of_a_refusal_with_its_encoded_message(stockade: Stockade) -> None:
+    bound = stockade.gateway._called("kms", "ListKeys")
+    with stockade.store.read() as unit:
+        ctx = context(stockade, unit, caller(identity=()), None)
+        ctx.request_id = "11111111-2222-3333-4444-555555555555"
+        with pytest.raises(Denied) as caught:
+            stockade.gateway.perform(ctx, bound, {}, "ec2")
+    record = json.loads(stockade.find_record(ctx.request_id) or b"null")
+    assert record["errorMessage"] == caught.value.message
+    encoded = caught.value.message.rpartition(" ")[2]
+    with stockade.store.read() as unit:
+        told = json.loads(decode_message(unit, stockade.vault, A, encoded) or "null")
+    assert told["context"]["action"] == "kms:ListKeys"
+
+
 def test_an_organization_holds_calls_on_the_wire(stockade: Stockade) -> None:
     """And the refusal's record explains it."""
     admin = session(stockade)

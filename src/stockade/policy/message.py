@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stockade.policy.context_keys import statement_keys
-from stockade.policy.decide import first_deny, speaking
+from stockade.policy.decide import RCP, RESOURCE, first_deny, speaking
 from stockade.policy.elements import VERSION
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ def authorization_message(
     as far as the request has them.
     """
     denied = first_deny(query, layers)
+    hidden = _hidden(query, layers)
     principal = {"id": user_id, "name": user_name or None, "arn": query.principal.arn}
-    matched = [] if denied is None else [_statement(denied[2].source, user_id)]
+    matched = []
+    if denied is not None and denied[0] not in hidden:
+        matched.append(_statement(denied[2].source, user_id))
     return {
         "allowed": False,
         "explicitDeny": denied is not None,
@@ -73,10 +76,17 @@ def _conditions(query: Query, layers: Layers, names: Iterable[str]) -> Iterator[
             yield {"key": name, "values": _values(values)}
 
 
+def _hidden(query: Query, layers: Layers) -> frozenset[str]:
+    """Return the kinds of policy that belong to another account than the caller's."""
+    same = query.principal.account == layers.resource_account
+    return frozenset() if same else frozenset({RESOURCE, RCP})
+
+
 def _asked(query: Query, layers: Layers) -> Iterator[str]:
     """Yield the keys that statements about the action ask for."""
-    for _, policies in speaking(query.principal, layers):
-        for policy in policies:
+    hidden = _hidden(query, layers)
+    for policy_type, policies in speaking(query.principal, layers):
+        for policy in policies if policy_type not in hidden else ():
             variables = policy.document.version == VERSION
             for statements in policy.matching(query.action):
                 for statement in statements:

@@ -46,12 +46,6 @@ def policy_named(ctx: Context, organization: Organization, params: Mapping[str, 
     return _policy(ctx, organization, params["PolicyId"])
 
 
-def handshake_named(ctx: Context, organization: Organization, params: Mapping[str, Any]) -> Named:
-    """Find the handshake that `HandshakeId` names."""
-    del organization
-    return find_handshake(ctx, params["HandshakeId"])
-
-
 def find_handshake(ctx: Context, id_: str) -> Named:
     """Find a handshake that the caller's account sent or received."""
     handshake = lookup.find_handshake(ctx.unit, ctx.account, id_)

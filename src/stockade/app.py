@@ -27,7 +27,14 @@ from stockade.core.context import Context
 from stockade.core.errors import RequestTooLarge, ServiceUnavailable
 from stockade.core.ids import Random, system_random
 from stockade.core.operation import Service
-from stockade.core.ports import AuditLog, Calls, Credentials, Ports, Principals
+from stockade.core.ports import (
+    AuditLog,
+    Calls,
+    Credentials,
+    Organization,
+    Ports,
+    Principals,
+)
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
@@ -35,7 +42,11 @@ from stockade.reconciler import Reconciler
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
 from stockade.services.iam.credentials import IamDirectory
+from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
+from stockade.services.organizations import organizations
+from stockade.services.organizations.membership import OrganizationDirectory
+from stockade.services.organizations.requires import Accounts
 from stockade.services.sts import sts
 from stockade.services.sts.requires import Roles
 from stockade.store.entries import Attribute
@@ -54,7 +65,7 @@ TIDY_EVERY = timedelta(seconds=30)
 
 def services() -> dict[str, Service]:
     """Return every service by its name: the one visible list."""
-    return {service.entry.name: service for service in (cloudtrail, iam, kms, sts)}
+    return {service.entry.name: service for service in (cloudtrail, iam, kms, organizations, sts)}
 
 
 class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +104,8 @@ class Stockade:
                 Principals: directory,
                 Roles: directory,
                 AuditLog: self,
+                Organization: OrganizationDirectory(),
+                Accounts: OrganizationAccounts(every_number=dev),
                 Calls: self,
             }
         )

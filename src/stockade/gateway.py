@@ -241,6 +241,9 @@ class Gateway:
         elements = response(output) if response is not None else None
         for line in self._audit.succeed(record, elements, ctx.now):
             self._journal.insert(ctx.unit, line)
+        for event in ctx.service_events:
+            own = self._audit.service_event(event, ctx.now, self._ids.uuid())
+            self._journal.insert(ctx.unit, own)
         return output
 
     def _encode_message(self, ctx: Context, denied: authorization.Denied) -> None:

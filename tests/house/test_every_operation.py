@@ -32,6 +32,19 @@ SAMPLES = {
     "AssumeRolePolicyDocument": '{"Version":"2012-10-17","Statement":[]}',
     "AccessKeyId": f"AKIA{'A' * 16}",
     "VersionId": "v1",
+    "AccountId": ACCOUNT,
+    "ChildId": ACCOUNT,
+    "TargetId": ACCOUNT,
+    "ParentId": "r-none",
+    "RootId": "r-none",
+    "SourceParentId": "r-none",
+    "DestinationParentId": "r-none",
+    "OrganizationalUnitId": "ou-none-nonenone",
+    "HandshakeId": "h-nonenone",
+    "PolicyId": "p-nonenone",
+    "ResourceId": "r-none",
+    "CreateAccountRequestId": "car-nonenone",
+    "Email": "nobody@example.com",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"

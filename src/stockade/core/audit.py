@@ -160,7 +160,8 @@ class Audit:
             read_only=False,
             recipient_account_id=event.account,
         )
-        touch(record, ((event.arn, event.kind),))
+        if event.arn:
+            touch(record, ((event.arn, event.kind),))
         record.service_event_details = event.details
         return _encode(record)
 

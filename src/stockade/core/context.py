@@ -33,7 +33,7 @@ class ServiceEvent(msgspec.Struct, frozen=True):
     region: str
     arn: str
     kind: str
-    details: dict[str, str]
+    details: dict[str, Any]
 
 
 class Context(msgspec.Struct, kw_only=True):
@@ -59,7 +59,7 @@ class Context(msgspec.Struct, kw_only=True):
     created: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """(ARN, type) of what the operation made, for the record's `resources`."""
     service_events: list[ServiceEvent] = msgspec.field(default_factory=list)
-    """What a reconciler did on AWS's behalf: recorded in the transaction that does it."""
+    """What was done on AWS's behalf: recorded in the transaction that does it."""
     via: tuple[str, ...] = ()
     """The services that passed the caller's request on, the first one first: `aws:CalledVia`."""
     source_arn: str = ""

@@ -47,6 +47,7 @@ def lookup_events(
     if start_time and end_time and end_time < start_time:
         raise InvalidTimeRangeException("The end time must not be before the start time.")
     lookup = (ctx.account, ctx.region, attribute, start_time, end_time)
+    ctx.unit.rest()  # the lookup reads in a unit of its own
     records, end = ctx.port(AuditLog).lookup_audit(
         ctx.account,
         ctx.region,

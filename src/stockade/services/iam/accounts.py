@@ -28,11 +28,20 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     account_id: str
     name: str = ""
+    email: str = ""
     created: datetime
+    closed: datetime | None = None
+    """Since when none of its credentials hold."""
 
 
 ACCOUNTS: Collection[Account] = Collection(
-    Account, service="organizations", kind="account", id=lambda account: account.account_id
+    Account,
+    service="organizations",
+    kind="account",
+    id=lambda account: account.account_id,
+    indexes={"email": lambda account: account.email.lower() or None},
+    schema=2,
+    upgrades={1: lambda document: document},  # accounts of schema 1 had no e-mail address
 )
 
 
@@ -55,6 +64,12 @@ def created(unit: Unit, account: str) -> datetime | None:
     """Return when an account was made, or None where it has no row."""
     row = unit.get(ACCOUNTS, scope_of(account), account)
     return None if row is None else row.created
+
+
+def is_closed(unit: Unit, account: str) -> bool:
+    """Return whether an account was closed: none of its credentials hold any more."""
+    row = unit.get(ACCOUNTS, scope_of(account), account)
+    return row is not None and row.closed is not None
 
 
 def everyone(unit: Unit) -> frozenset[str]:

@@ -115,7 +115,7 @@ class IamDirectory:
             raise InvalidClientToken
         return unit.derive(
             ("iam-known", default, access_key_id),
-            lambda: Credential(secret=KNOWN_SECRET, caller=callers.root(account, access_key_id)),
+            lambda: _known_root(unit, account, access_key_id),
         )
 
     def _long_lived(self, unit: Unit, access_key_id: str, session_token: str | None) -> Credential:
@@ -170,10 +170,22 @@ class IamDirectory:
         account = account_of(access_key_id)
         if account is None or not self._account_exists(unit, account):
             raise InvalidClientToken
+        _must_be_open(unit, account)
         return account
 
     def _account_exists(self, unit: Unit, account: str) -> bool:
         return self._known_account is not None or account in accounts.everyone(unit)
+
+
+def _known_root(unit: Unit, account: str, access_key_id: str) -> Credential:
+    _must_be_open(unit, account)
+    return Credential(secret=KNOWN_SECRET, caller=callers.root(account, access_key_id))
+
+
+def _must_be_open(unit: Unit, account: str) -> None:
+    """Refuse the credentials of a closed account."""
+    if accounts.is_closed(unit, account):
+        raise InvalidClientToken
 
 
 def _entity_exists(unit: Unit, fields: Arn) -> bool:

@@ -56,7 +56,7 @@ def question(ctx: Context, demand: Demand) -> tuple[Query, Layers]:
         resource=demand.policy,
         resource_account=demand.account,
         resource_must_allow=demand.must_allow,
-        boundary=None,
+        boundary=caller.boundary,
         session=caller.session,
     )
     return query, layers

@@ -8,8 +8,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from stockade.policy.compile import compile_policy
+from stockade.policy.grammar import syntax
+from stockade.policy.reading import read
 from stockade.services.iam import aws_managed
-from stockade.services.iam.documents import check_managed, encoded, size
+from stockade.services.iam.documents import encoded, size
 from tests.services.iam.helpers import (
     ACCOUNT,
     ADMINISTRATOR,
@@ -126,7 +129,8 @@ def test_a_managed_policy_is_shown_as_it_was_made(iam: Any) -> None:
     assert made["PolicyId"].startswith("ANPA")
     assert made["DefaultVersionId"] == "v1"
     assert made["AttachmentCount"] == 0
-    assert iam.get_policy(PolicyArn=arn)["Policy"] == made
+    told = {"Description": "who reads", "Tags": []}
+    assert iam.get_policy(PolicyArn=arn)["Policy"] == made | told
     assert refused(iam.create_policy, PolicyName="Readers", PolicyDocument=READ) == (
         "EntityAlreadyExists",
         409,
@@ -270,14 +274,14 @@ def test_policies_are_listed_by_scope_and_attachment(iam: Any) -> None:
 
     def names(**filters: Any) -> list[str]:
         pages = iam.get_paginator("list_policies").paginate(
-            **filters, PaginationConfig={"PageSize": 3}
+            **filters, PaginationConfig={"PageSize": 600}
         )
         return [each["PolicyName"] for page in pages for each in page["Policies"]]
 
     assert names(Scope="Local") == ["readers", "writers"]
     assert names(Scope="Local", PathPrefix="/eng/") == ["writers"]
     assert names(OnlyAttached=True) == ["AdministratorAccess"]
-    every = [each.name for each in aws_managed.POLICIES.values()]
+    every = [each.name for each in aws_managed.policies().values()]
     assert names(Scope="AWS") == sorted(every, key=str.lower)
     assert names() == names(Scope="AWS") + names(Scope="Local")
 
@@ -294,10 +298,13 @@ def test_what_aws_manages_is_read_by_all_and_changed_by_nobody(iam: Any) -> None
         assert refused(change, PolicyArn=ADMINISTRATOR, **more)[0] == "AccessDenied"
 
 
-@pytest.mark.parametrize("managed", aws_managed.POLICIES.values(), ids=lambda p: p.name)
-def test_what_aws_manages_keeps_the_grammar(managed: Any) -> None:
-    check_managed(managed.document)
-    assert len(managed.policy_id) == 21
+def test_what_aws_manages_can_be_read_and_compiled() -> None:
+    managed = aws_managed.policies().values()
+    assert len(managed) > 1_500
+    for policy_of_aws in managed:
+        compile_policy(read(policy_of_aws.document, "identity", syntax("identity")))
+        assert len(policy_of_aws.policy_id) == 20
+    assert len({each.policy_id for each in managed}) == len(managed)
 
 
 def test_a_change_counts_from_the_next_call_on(stockade: Stockade, aws: boto3.Session) -> None:

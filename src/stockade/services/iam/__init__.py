@@ -4,10 +4,14 @@
 from stockade.services.iam import (
     access_keys,
     attachments,
+    boundaries,
+    groups,
     inline,
+    instance_profiles,
     managed,
     roles,
     tags,
+    usage,
     users,
     versions,
 )
@@ -16,11 +20,15 @@ from stockade.services.iam.service import iam
 __all__ = [
     "access_keys",
     "attachments",
+    "boundaries",
+    "groups",
     "iam",
     "inline",
+    "instance_profiles",
     "managed",
     "roles",
     "tags",
+    "usage",
     "users",
     "versions",
 ]

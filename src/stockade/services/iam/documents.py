@@ -17,7 +17,7 @@ from stockade.services.iam.errors import LimitExceeded, MalformedPolicyDocument
 
 MANAGED_LIMIT = 6_144
 TRUST_LIMIT = 2_048
-INLINE_LIMITS = (("user", 2_048), ("role", 10_240))
+INLINE_LIMITS = (("user", 2_048), ("group", 5_120), ("role", 10_240))
 
 
 def check_managed(text: str) -> None:

@@ -9,7 +9,7 @@ them all, and one write changes them.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -20,6 +20,7 @@ from stockade.store.vault import Sealed
 
 SERVICE_LINKED_PATH = "/aws-service-role/"
 """Where the roles are that belong to services."""
+ACCESS_JOB_LIFE = timedelta(days=7)
 AWS_OWNED = "aws"
 """What stands for the account in the ARN of a policy that AWS manages."""
 
@@ -176,6 +177,23 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
         return access_key_place(self.access_key_id)
 
 
+class DeletionTask(msgspec.Struct, frozen=True, kw_only=True):
+    """The deletion of a service-linked role."""
+
+    task_id: str
+    created: datetime
+
+
+class AccessJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A report on what services somebody used, to be read for a while."""
+
+    job_id: str
+    arn: str
+    """Of the user, group, role or policy that the report is on."""
+    granularity: Literal["SERVICE_LEVEL", "ACTION_LEVEL"]
+    created: datetime
+
+
 def access_key_place(access_key_id: str) -> str:
     """Return the place that the seal of a secret access key is bound to."""
     return f"iam/access-key/{access_key_id}/sealed"
@@ -255,4 +273,14 @@ ACCESS_KEYS: Collection[AccessKey] = Collection(
     kind="access-key",
     id=lambda key: key.access_key_id,
     indexes={"user": lambda key: key.user},
+)
+DELETION_TASKS: Collection[DeletionTask] = Collection(
+    DeletionTask, service="iam", kind="deletion-task", id=lambda task: task.task_id
+)
+ACCESS_JOBS: Collection[AccessJob] = Collection(
+    AccessJob,
+    service="iam",
+    kind="access-job",
+    id=lambda job: job.job_id,
+    due=lambda job: job.created + ACCESS_JOB_LIFE,
 )

@@ -12,7 +12,13 @@ from stockade.services.iam import quotas, view
 from stockade.services.iam.access import creation, folder, role_changed, role_named
 from stockade.services.iam.boundaries import checked
 from stockade.services.iam.documents import check_trust
-from stockade.services.iam.errors import DeleteConflict, EntityAlreadyExists, InvalidInput
+from stockade.services.iam.errors import (
+    DeleteConflict,
+    EntityAlreadyExists,
+    InvalidInput,
+    UnmodifiableEntity,
+)
+from stockade.services.iam.last_used import role_last_used
 from stockade.services.iam.paging import PAGE, listed, under_path
 from stockade.services.iam.resources import (
     INSTANCE_PROFILES,
@@ -67,10 +73,10 @@ def create_role(
 
 
 @iam.operation(access=role_named("iam:GetRole"))
-def get_role(_ctx: Context, role: Role, *, role_name: str) -> Output:
+def get_role(ctx: Context, role: Role, *, role_name: str) -> Output:
     """Return a role with its trust policy."""
     del role_name
-    return {"Role": view.role_detail(role, {})}
+    return {"Role": view.role_detail(role, role_last_used(ctx, role))}
 
 
 @iam.operation(access=folder("iam:ListRoles", role_arn))
@@ -82,7 +88,7 @@ def list_roles(
     return listed("Roles", roles, lambda role: role.id, view.role, max_items, marker)
 
 
-@iam.operation(access=role_changed("iam:UpdateRole"), writes=True)
+@iam.operation(access=role_named("iam:UpdateRole"), writes=True)
 def update_role(
     ctx: Context,
     role: Role,
@@ -93,6 +99,8 @@ def update_role(
 ) -> Output:
     """Change a role's description or how long its sessions may last."""
     del role_name
+    if role.service_linked and max_session_duration is not None:
+        raise UnmodifiableEntity(role=role.name)
     changed = replace(
         role,
         description=role.description if description is None else description,
@@ -126,7 +134,7 @@ def update_assume_role_policy(
 
 @iam.operation(access=role_changed("iam:DeleteRole"), writes=True)
 def delete_role(ctx: Context, role: Role, *, role_name: str) -> Output:
-    """Delete a role that has no policies any more; its sessions end with it."""
+    """Delete a role that no profile holds and no policy hangs on; its sessions end with it."""
     del role_name
     if ctx.unit.find(INSTANCE_PROFILES, ctx.global_scope, "role", role.id, limit=1):
         raise DeleteConflict("Cannot delete entity, must remove roles from instance profile first.")

@@ -44,15 +44,26 @@ def group(shown: Group) -> dict[str, Any]:
     return {"GroupName": shown.name, "GroupId": shown.unique_id, **_common(shown), "Arn": shown.arn}
 
 
+def role_plain(shown: Role) -> dict[str, Any]:
+    """Return what every answer tells of a role."""
+    return {
+        "RoleName": shown.name,
+        "RoleId": shown.unique_id,
+        **_common(shown),
+        "Arn": shown.arn,
+        "AssumeRolePolicyDocument": encoded(shown.trust_policy),
+    }
+
+
 def role_made(shown: Role) -> dict[str, Any]:
     """Return a role as CreateRole shows it."""
-    output = _role(shown) | boundary(shown)
+    output = role_plain(shown) | boundary(shown)
     return _with_tags(output, shown.tags)
 
 
 def role(shown: Role) -> dict[str, Any]:
     """Return a role as lists show it."""
-    output = _role(shown) | {"MaxSessionDuration": shown.max_session_duration}
+    output = role_plain(shown) | {"MaxSessionDuration": shown.max_session_duration}
     if shown.description:
         output["Description"] = shown.description
     return output
@@ -66,7 +77,7 @@ def role_detail(shown: Role, last_used: Mapping[str, Any]) -> dict[str, Any]:
 
 def role_described(shown: Role) -> dict[str, Any]:
     """Return a role as UpdateRoleDescription shows it."""
-    return _role(shown) | {"Description": shown.description}
+    return role_plain(shown) | {"Description": shown.description}
 
 
 def boundary(shown: User | Role) -> dict[str, Any]:
@@ -92,7 +103,7 @@ def instance_profile(shown: InstanceProfile, holds: Role | None) -> dict[str, An
         "Path": shown.path,
         "Arn": shown.arn,
         "CreateDate": shown.created,
-        "Roles": [] if holds is None else [_role(holds)],
+        "Roles": [] if holds is None else [role_plain(holds)],
     }
 
 
@@ -146,16 +157,6 @@ def access_key(shown: AccessKey, user_name: str) -> dict[str, Any]:
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Return tags as IAM spells them."""
     return [{"Key": name, "Value": tags[name]} for name in sorted(tags)]
-
-
-def _role(shown: Role) -> dict[str, Any]:
-    return {
-        "RoleName": shown.name,
-        "RoleId": shown.unique_id,
-        **_common(shown),
-        "Arn": shown.arn,
-        "AssumeRolePolicyDocument": encoded(shown.trust_policy),
-    }
 
 
 def _common(shown: Entity) -> dict[str, Any]:

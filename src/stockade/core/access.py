@@ -39,6 +39,8 @@ class Demand(msgspec.Struct, kw_only=True):
     must_allow: bool = False
     """The rule of KMS keys and role trust: the resource's policy has to take part in the yes."""
     keys: ConditionKeys = no_keys
+    named: str = ""
+    """What a denial calls the resource where AWS says its name as asked for and not its ARN."""
     denial: str | None = None
     """AWS's text for a denial where it differs from the general grammar."""
 

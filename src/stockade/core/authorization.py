@@ -63,7 +63,8 @@ def question(ctx: Context, demand: Demand) -> tuple[Query, Layers]:
 
 
 def _denied(query: Query, layers: Layers, decision: Decision, demand: Demand) -> Denied:
-    text = demand.denial or denial_text(query.principal.arn, demand.action, demand.arn, decision)
+    resource = demand.named or demand.arn
+    text = demand.denial or denial_text(query.principal.arn, demand.action, resource, decision)
     explanation = Explanation(
         action=demand.action,
         resource=demand.arn,

@@ -4,7 +4,7 @@
 Every permission of IAM is decided by the caller's identity policies alone, on the ARN of what is
 named; lists are decided on the folder (`user/`). What a name stands for is looked up first, because
 the ARN has a path that the request does not tell; who lacks the permission hears of the name as it
-was asked for, and not whether it exists.
+was asked for (`user bob`, as AWS says it), and not whether it exists.
 """
 
 from __future__ import annotations
@@ -113,7 +113,13 @@ def role_passed(ctx: Context, params: Mapping[str, Any], service: str) -> Demand
     def find(name: str) -> tuple[str, ...] | None:
         return (service,) if name == "iam:passedtoservice" else keys(name)
 
-    return Demand(action=demand.action, arn=demand.arn, account=demand.account, keys=find)
+    return Demand(
+        action=demand.action,
+        arn=demand.arn,
+        account=demand.account,
+        keys=find,
+        named=role_arn(ctx.account, "/", params["RoleName"]),
+    )
 
 
 def group_named(action: str) -> Resolver:
@@ -154,7 +160,15 @@ def instance_profile_named(action: str) -> Resolver:
         missing = NoSuchEntity(f"Instance Profile {name} cannot be found.")
         keys = condition_keys(params, profile.tags if profile else {})
         return Touched(
-            demands=(Demand(action=action, arn=arn, account=ctx.account, keys=keys),),
+            demands=(
+                Demand(
+                    action=action,
+                    arn=arn,
+                    account=ctx.account,
+                    keys=keys,
+                    named=f"instance profile {name}",
+                ),
+            ),
             resources=(profile,),
             absent=None if profile else missing,
             audit=((arn, "AWS::IAM::InstanceProfile"),),
@@ -182,6 +196,7 @@ def policy_named(action: str, *, writes: bool = False) -> Resolver:
                     arn=arn,
                     account=ctx.account if readable else named.owner,
                     keys=condition_keys(params, policy.tags if policy else {}),
+                    named=f"policy {arn}",
                 ),
             ),
             resources=(policy,),
@@ -282,7 +297,13 @@ def _on_entity(
     """Return what a request touches that works on somebody of the caller's account."""
     return Touched(
         demands=(
-            Demand(action=action, arn=arn, account=ctx.account, keys=_entity_keys(params, entity)),
+            Demand(
+                action=action,
+                arn=arn,
+                account=ctx.account,
+                keys=_entity_keys(params, entity),
+                named=f"{kind.lower()} {name}",
+            ),
         ),
         resources=(entity,),
         absent=None if entity else not_found(kind.lower(), name),

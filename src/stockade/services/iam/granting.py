@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from stockade.core.access import Demand, Resolver, Touched
@@ -27,9 +28,12 @@ from stockade.services.iam.lookup import (
 from stockade.services.iam.paging import PAGE, among, listed
 from stockade.services.iam.resources import Entity, Group, ManagedPolicy, Role, User
 from stockade.services.iam.service import iam
+from stockade.store.unit import Unit
 
 Subject = User | Group | Role | ManagedPolicy
-_FINDERS = {"user": find_user, "group": find_group, "role": find_role}
+_FINDERS: Mapping[str, Callable[[Unit, str, str], User | Group | Role | None]] = MappingProxyType(
+    {"user": find_user, "group": find_group, "role": find_role}
+)
 
 
 class Granting(NamedTuple):
@@ -67,7 +71,7 @@ def find_subject(ctx: Context, arn: str) -> Subject | None:
         return find_policy(ctx.unit, ctx.account, arn)
     if kind not in _FINDERS or fields.account != ctx.account:
         return None
-    found: Any = _FINDERS[kind](ctx.unit, ctx.account, rest.rpartition("/")[2])
+    found = _FINDERS[kind](ctx.unit, ctx.account, rest.rpartition("/")[2])
     return found if found is not None and found.arn == arn else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from stockade.core.access import Demand, Touched
@@ -27,7 +28,7 @@ from stockade.store.journal import Moment
 from stockade.store.resources import from_micros
 
 TRACKED = timedelta(days=90)
-NEVER: Mapping[str, str] = {"ServiceName": "N/A", "Region": "N/A"}
+NEVER: Mapping[str, str] = MappingProxyType({"ServiceName": "N/A", "Region": "N/A"})
 
 
 def _key_named(ctx: Context, params: Mapping[str, Any]) -> Touched:

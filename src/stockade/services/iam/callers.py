@@ -27,6 +27,7 @@ from stockade.services.iam.resources import (
     root_arn,
 )
 from stockade.services.iam.sessions import Session
+from stockade.services.iam.trusted import as_seen
 from stockade.store.unit import Unit
 
 Identity = dict[str, Any]
@@ -139,7 +140,8 @@ def trust_policy(unit: Unit, role: Role) -> Policy | None:
         stored = find_role(unit, role.account, role.name)
         if stored is None:
             return None
-        return compile_policy(parse(stored.trust_policy, "trust"), arn=stored.arn)
+        text = as_seen(unit, stored).trust_policy
+        return compile_policy(read(text, "trust", syntax("trust")), arn=stored.arn)
 
     return unit.derive(("iam-trust", role.account, role.id), build)
 

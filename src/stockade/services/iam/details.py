@@ -29,6 +29,7 @@ from stockade.services.iam.resources import (
     User,
 )
 from stockade.services.iam.service import iam
+from stockade.services.iam.trusted import as_seen
 from stockade.services.iam.usage import every_usage
 
 KINDS = ("User", "Group", "Role", "LocalManagedPolicy", "AWSManagedPolicy")
@@ -98,7 +99,8 @@ def _group(_ctx: Context, group: Group) -> dict[str, Any]:
     }
 
 
-def _role(ctx: Context, role: Role) -> dict[str, Any]:
+def _role(ctx: Context, stored: Role) -> dict[str, Any]:
+    role = as_seen(ctx.unit, stored)
     profiles = ctx.unit.find(INSTANCE_PROFILES, ctx.global_scope, "role", role.id)
     return {
         **view.role_plain(role),

@@ -35,6 +35,7 @@ from stockade.services.iam.resources import (
 )
 from stockade.services.iam.service import iam
 from stockade.services.iam.tags import Tags, merged_exactly
+from stockade.services.iam.trusted import as_seen
 from stockade.services.iam.view import tag_list
 
 
@@ -104,7 +105,7 @@ def list_instance_profiles_for_role(
         )
 
     def show(profile: InstanceProfile) -> dict[str, Any]:
-        return view.instance_profile(profile, role)
+        return view.instance_profile(profile, as_seen(ctx.unit, role))
 
     return listed("InstanceProfiles", profiles, lambda profile: profile.id, show, max_items, marker)
 
@@ -183,4 +184,4 @@ def delete_instance_profile(
 
 def _shown(ctx: Context, profile: InstanceProfile) -> dict[str, Any]:
     role = find_role(ctx.unit, ctx.account, profile.role) if profile.role else None
-    return view.instance_profile(profile, role)
+    return view.instance_profile(profile, role and as_seen(ctx.unit, role))

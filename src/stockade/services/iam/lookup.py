@@ -93,6 +93,15 @@ def must_be_policy_arn(text: str) -> PolicyName:
     return named
 
 
+def entity_of_arn(unit: Unit, text: str) -> User | Role | None:
+    """Return the user or role that an ARN names exactly."""
+    fields = parse_arn(text)
+    if fields is None or fields.service != "iam" or not fields.resource.startswith("user/"):
+        return role_of_arn(unit, text)
+    user = find_user(unit, fields.account, fields.resource.rpartition("/")[2])
+    return user if user is not None and user.arn == text else None
+
+
 def role_of_arn(unit: Unit, text: str) -> Role | None:
     """Return the role that a role ARN names exactly."""
     fields = parse_arn(text)

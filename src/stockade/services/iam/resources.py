@@ -83,6 +83,8 @@ class Role(Entity, frozen=True, kw_only=True):
     """The ARN of the managed policy that is the permissions boundary."""
 
     trust_policy: str
+    trusted: dict[str, str] = {}
+    """ARN of a user or role that the trust policy names -> its unique id (trusted.py)."""
     description: str = ""
     max_session_duration: int = 3600
     """Seconds."""
@@ -255,6 +257,7 @@ ROLES: Collection[Role] = Collection(
     indexes={
         "policy": lambda role: role.attached,
         "boundary": lambda role: role.boundary or None,
+        "trusted": lambda role: role.trusted,
     },
 )
 INSTANCE_PROFILES: Collection[InstanceProfile] = Collection(

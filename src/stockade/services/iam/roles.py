@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from stockade.core.context import Context
@@ -30,6 +32,7 @@ from stockade.services.iam.resources import (
 )
 from stockade.services.iam.service import iam
 from stockade.services.iam.tags import Tags, merged
+from stockade.services.iam.trusted import as_seen, unique_ids
 
 DEFAULT_SESSION = 3600
 """The longest session, in seconds, of a role that was made without saying so."""
@@ -55,7 +58,7 @@ def create_role(
             "Path prefix '/aws-service-role/' can only be used for AWS Service linked Roles"
         )
     quotas.check_room(ctx, ROLES, quotas.ROLES, "RolesPerAccount")
-    check_trust(ctx, assume_role_policy_document)
+    trust = check_trust(ctx, assume_role_policy_document)
     role = Role(
         account=ctx.account,
         name=role_name,
@@ -63,6 +66,7 @@ def create_role(
         unique_id=unique_id("AROA", ctx.account, ctx.random),
         created=whole_second(ctx.now),
         trust_policy=assume_role_policy_document,
+        trusted=unique_ids(ctx.unit, trust),
         description=description,
         max_session_duration=max_session_duration,
         tags=merged({}, tags, "Role"),
@@ -76,7 +80,8 @@ def create_role(
 def get_role(ctx: Context, role: Role, *, role_name: str) -> Output:
     """Return a role with its trust policy."""
     del role_name
-    return {"Role": view.role_detail(role, role_last_used(ctx, role))}
+    shown = as_seen(ctx.unit, role)
+    return {"Role": view.role_detail(shown, role_last_used(ctx, role))}
 
 
 @iam.operation(access=folder("iam:ListRoles", role_arn))
@@ -85,7 +90,11 @@ def list_roles(
 ) -> Output:
     """Return the roles under a path in the order of their names."""
     roles = under_path(ctx, ROLES, path_prefix)
-    return listed("Roles", roles, lambda role: role.id, view.role, max_items, marker)
+
+    def show(role: Role) -> dict[str, Any]:
+        return view.role(as_seen(ctx.unit, role))
+
+    return listed("Roles", roles, lambda role: role.id, show, max_items, marker)
 
 
 @iam.operation(access=role_named("iam:UpdateRole"), writes=True)
@@ -118,7 +127,7 @@ def update_role_description(
     del role_name
     changed = replace(role, description=description)
     ctx.unit.put(ROLES, ctx.global_scope, changed)
-    return {"Role": view.role_described(changed)}
+    return {"Role": view.role_described(as_seen(ctx.unit, changed))}
 
 
 @iam.operation(access=role_changed("iam:UpdateAssumeRolePolicy"), writes=True)
@@ -127,8 +136,9 @@ def update_assume_role_policy(
 ) -> Output:
     """Replace a role's trust policy; sessions that exist go on."""
     del role_name
-    check_trust(ctx, policy_document)
-    ctx.unit.put(ROLES, ctx.global_scope, replace(role, trust_policy=policy_document))
+    trusted = unique_ids(ctx.unit, check_trust(ctx, policy_document))
+    changed = replace(role, trust_policy=policy_document, trusted=trusted)
+    ctx.unit.put(ROLES, ctx.global_scope, changed)
     return {}
 
 

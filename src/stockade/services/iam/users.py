@@ -27,6 +27,7 @@ from stockade.services.iam.resources import (
 )
 from stockade.services.iam.service import iam
 from stockade.services.iam.tags import Tags, merged
+from stockade.services.iam.trusted import follow
 
 
 @iam.operation(access=creation("iam:CreateUser", "iam:TagUser", user_arn, "UserName"), writes=True)
@@ -104,6 +105,7 @@ def update_user(
         for key in ctx.unit.find(ACCESS_KEYS, ctx.global_scope, "user", user.id):
             ctx.unit.put(ACCESS_KEYS, ctx.global_scope, replace(key, user=changed.id))
     ctx.unit.put(USERS, ctx.global_scope, changed)
+    follow(ctx.unit, user, changed)
     return {}
 
 

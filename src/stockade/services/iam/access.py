@@ -200,7 +200,7 @@ def policy_named(action: str, *, writes: bool = False) -> Resolver:
                 ),
             ),
             resources=(policy,),
-            absent=None if policy else NoSuchEntity(f"Policy {arn} was not found."),
+            absent=None if policy else _no_policy(arn, params.get("VersionId")),
             audit=((arn, "AWS::IAM::Policy"),),
         )
 
@@ -277,6 +277,12 @@ def request_tags(params: Mapping[str, Any]) -> dict[str, str]:
 def not_found(kind: str, name: str) -> AwsError:
     """Return what IAM says of a user, group or role that does not exist."""
     return NoSuchEntity(f"The {kind} with name {name} cannot be found.")
+
+
+def _no_policy(arn: str, version: str | None) -> AwsError:
+    if version is None:
+        return NoSuchEntity(f"Policy {arn} was not found.")
+    return NoSuchEntity(f"Policy {arn} version {version} does not exist or is not attachable.")
 
 
 def _on_user(ctx: Context, params: Mapping[str, Any], action: str, name: str) -> Touched:

@@ -135,13 +135,14 @@ def profile_attributes(profile: Profile) -> list[Attribute]:
 def account_attributes(profile: Profile) -> list[Attribute]:
     """Return the attributes by which records are found in all Regions of their account.
 
-    A caller whose signature did not hold has no principal id, and is in nobody's last use.
+    A caller whose signature did not hold has no principal id, and is in nobody's last use. Keys of
+    sessions are many, and nobody asks for theirs.
     """
-    principal = profile[7]
+    source, key_id, principal = profile[3], profile[6], profile[7]
     if not principal:
         return []
-    found = [(PRINCIPAL, principal), (PRINCIPAL, f"{principal} {profile[3]}")]
-    return [*found, (ACCESS_KEY, profile[6])] if profile[6] else found
+    found = [(PRINCIPAL, principal), (PRINCIPAL, f"{principal} {source}")]
+    return [*found, (ACCESS_KEY, key_id)] if key_id.startswith("AKIA") else found
 
 
 parse = msgspec.json.Decoder(Entry).decode

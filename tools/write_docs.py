@@ -21,8 +21,7 @@ MATRIX_HEAD = """\
 # What is real
 
 Written by `make docs` from the code: AWS's model minus the signatures of the functions. A request
-for an operation or a member that is not served gets an AWS-shaped error that names it. An operation
-that is not listed is not served.
+for an operation or a member that is not served gets an AWS-shaped error that names it.
 """
 
 
@@ -51,6 +50,9 @@ def matrix(supported: list[ServiceSupport]) -> str:
         total = f"{each.served} of {len(each.operations)} operations"
         table = markdown(["operation", "members not honoured"], rows)
         sections.append(f"\n## {each.title} (`{each.name}`): {total}\n\n{table}\n")
+        missing = ", ".join(operation.name for operation in each.operations if not operation.served)
+        if missing:
+            sections.append(f"\nNot served: {missing}.\n")
     return "".join(sections)
 
 

@@ -193,6 +193,27 @@ def test_records_of_a_request_are_found_wherever_they_are(store: Store, journal:
         assert journal.by_request_id(unit, "") == []
 
 
+def test_a_principal_is_found_in_all_regions_of_its_account(store: Store, journal: Journal) -> None:
+    def call(number: int, **more: Any) -> None:
+        who = {"type": "AssumedRole", "principalId": "AROA1:s", "accessKeyId": "ASIA1"}
+        journal.append(record(number, userIdentity=who | more.pop("who", {}), **more))
+
+    call(1, awsRegion="eu-west-1", eventTime=at(1))
+    call(2, awsRegion="us-east-1", eventTime=at(2), eventSource="iam.amazonaws.com")
+    call(3, recipientAccountId="999999999999")
+    call(4, who={"type": "Unknown", "principalId": "", "accessKeyId": "AKIA1"})
+    call(5, who={"type": "IAMUser", "principalId": "AIDA1", "accessKeyId": "AKIA1"})
+    journal.ship(store)
+
+    def found(name: str, value: str) -> list[str]:
+        return ids(store, journal, region="", attribute=(name, value))
+
+    assert found("PrincipalId", "AROA1") == ["event-2", "event-1"]
+    assert found("PrincipalId", "AROA1 iam.amazonaws.com") == ["event-2"]
+    assert found("AccessKeyId", "AKIA1") == ["event-5"]
+    assert found("AccessKeyId", "ASIA1") == []
+
+
 def test_start_and_end_belong_to_the_answer(store: Store, journal: Journal) -> None:
     for seconds in range(10):
         journal.append(record(seconds, eventTime=at(seconds)))

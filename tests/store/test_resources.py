@@ -77,6 +77,7 @@ def test_scopes_and_collections_do_not_mix(store: Store) -> None:
         assert unit.find(THINGS, THERE, "colour", "red") == unit.list(THINGS, THERE)
         assert unit.scopes(THINGS) == [GLOBAL, HERE, THERE]
         assert unit.scopes(OTHERS) == [HERE]
+        assert [unit.count(THINGS, HERE), unit.count(OTHERS, THERE)] == [1, 0]
 
 
 AWKWARD = ["!", "Z", "_", "a", "a%", "a/b", "aB", "a_c", "z", "é", "\ud7ff", "\ue000", "\U0001f600"]

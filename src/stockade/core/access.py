@@ -41,6 +41,8 @@ class Demand(msgspec.Struct, kw_only=True):
     granted: bool = False
     """A grant on the resource covers the request: KMS."""
     keys: ConditionKeys = no_keys
+    named: str = ""
+    """What a denial calls the resource where AWS says its name as asked for and not its ARN."""
     denial: str | None = None
     """AWS's text for a denial where it differs from the general grammar."""
 

@@ -140,7 +140,7 @@ def _denied(
     name = _shown(query.principal)
     if not _may_know(ctx, demand, decision.policy_type):
         decision = replace(decision, policy_arn="")
-    text = demand.denial or denial_text(name, demand.action, demand.arn, decision)
+    text = demand.denial or denial_text(name, demand.action, demand.named or demand.arn, decision)
     explanation = Explanation(
         action=demand.action,
         resource=demand.arn,

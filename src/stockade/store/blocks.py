@@ -35,7 +35,7 @@ from sqlalchemy import (
 
 from stockade.store import entries
 from stockade.store.bulk import insert_rows
-from stockade.store.entries import EVENT_ID, REQUEST_ID, profile_attributes
+from stockade.store.entries import EVENT_ID, REQUEST_ID, account_attributes, profile_attributes
 from stockade.store.resources import Scope
 from stockade.store.tables import bytewise, metadata
 
@@ -206,6 +206,8 @@ class Batch:
         for profile, numbers in self._profiles.items():
             for attribute in (ANY, *profile_attributes(profile)):
                 found[Scope(*profile[:2]), attribute] += numbers
+            for attribute in account_attributes(profile):
+                found[Scope(profile[0], ""), attribute] += numbers
         for (scope, resource), numbers in self._resources.items():
             for attribute in resource.attributes():
                 found[scope, attribute] += numbers

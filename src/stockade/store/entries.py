@@ -11,11 +11,17 @@ from stockade.store.resources import to_micros
 
 Attribute = tuple[str, str]
 """An attribute of LookupEvents (`EventName`, ...) and its value."""
-Profile = tuple[str, str, str, str, bool, str, str]
-"""Account, Region, event name, event source, whether it only reads, user name, access key id."""
+Profile = tuple[str, str, str, str, bool, str, str, str]
+"""Account, Region, event name, event source, whether it only reads, user name, access key id,
+principal id."""
 EVENT_ID = "EventId"
 REQUEST_ID = "RequestId"
 """Not one of LookupEvents', and looked up in all accounts and Regions at once."""
+PRINCIPAL = "PrincipalId"
+"""Not one of LookupEvents', and looked up in all Regions of an account at once: who called, for the
+dates of last use. A value is a user's, role's or root's id, or that and an event source."""
+ACCESS_KEY = "AccessKeyId"
+"""One of LookupEvents', and looked up in all Regions of an account at once, too."""
 
 
 class _Identity(msgspec.Struct):
@@ -25,6 +31,7 @@ class _Identity(msgspec.Struct):
     arn: str = ""
     user_name: str = msgspec.field(default="", name="userName")
     access_key_id: str = msgspec.field(default="", name="accessKeyId")
+    principal_id: str = msgspec.field(default="", name="principalId")
     invoked_by: str = msgspec.field(default="", name="invokedBy")
 
 
@@ -99,12 +106,14 @@ class Entry(msgspec.Struct, kw_only=True):
             self.read_only,
             self.user_name,
             self.access_key_id,
+            "" if self.identity is None else self.identity.principal_id.partition(":")[0],
         )
 
     def has(self, attribute: Attribute) -> bool:
-        """Return whether LookupEvents finds the record by this attribute."""
+        """Return whether the record is found by this attribute."""
         return (
             attribute == (EVENT_ID, self.event_id)
+            or attribute in account_attributes(self.profile)
             or attribute in profile_attributes(self.profile)
             or any(attribute in resource.attributes() for resource in self.resources or ())
         )
@@ -112,7 +121,7 @@ class Entry(msgspec.Struct, kw_only=True):
 
 def profile_attributes(profile: Profile) -> list[Attribute]:
     """Return the attributes by which LookupEvents finds the records of a profile."""
-    _account, _region, name, source, read_only, user_name, access_key_id = profile
+    _account, _region, name, source, read_only, user_name, access_key_id, _principal = profile
     found = [
         ("EventName", name),
         ("EventSource", source),
@@ -121,6 +130,19 @@ def profile_attributes(profile: Profile) -> list[Attribute]:
         ("AccessKeyId", access_key_id),
     ]
     return [attribute for attribute in found if attribute[1]]
+
+
+def account_attributes(profile: Profile) -> list[Attribute]:
+    """Return the attributes by which records are found in all Regions of their account.
+
+    A caller whose signature did not hold has no principal id, and is in nobody's last use. Keys of
+    sessions are many, and nobody asks for theirs.
+    """
+    source, key_id, principal = profile[3], profile[6], profile[7]
+    if not principal:
+        return []
+    found = [(PRINCIPAL, principal), (PRINCIPAL, f"{principal} {source}")]
+    return [*found, (ACCESS_KEY, key_id)] if key_id.startswith("AKIA") else found
 
 
 parse = msgspec.json.Decoder(Entry).decode

@@ -104,7 +104,8 @@ class Journal:
         """Return a page of records, newest first, and where it ended if there is another one.
 
         `start` and `end` belong to the answer, which may be shorter than `limit` before its last
-        page. The next page is asked for with `before`.
+        page. The next page is asked for with `before`. An empty Region means all of them, for
+        the attributes that are kept so (`entries.account_attributes`).
         """
         query = Query(
             kind=CLOUDTRAIL,
@@ -154,7 +155,8 @@ def _fetch(unit: Unit, moments: list[Moment], query: Query) -> list[bytes]:
 def _matches(entry: entries.Entry, query: Query) -> bool:
     if query.scope == EVERYWHERE:
         return query.attribute == (entries.REQUEST_ID, entry.request_id)
-    if query.scope != (entry.account, entry.region):
+    account, region = query.scope
+    if entry.account != account or region not in ("", entry.region):
         return False
     return query.attribute == ANY or entry.has(query.attribute)
 

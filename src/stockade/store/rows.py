@@ -82,6 +82,7 @@ _SCAN = (
     .where(_of_scope(resources), resources.c.id > bindparam("after"))
     .order_by(resources.c.id)
 )
+_COUNT = select(func.count()).select_from(resources).where(_of_scope(resources))
 _FIND = (
     select(resources.c.schema, resources.c.body)
     .select_from(_INDEXED)
@@ -157,6 +158,11 @@ def scan(
         _limited(statement, limit), _in_scope(collection, scope) | {"after": after}
     )
     return [collection.load(row.schema, row.body) for row in found]
+
+
+def count(connection: Connection, collection: Collection[T], scope: Scope) -> int:
+    """Return how many resources a scope has."""
+    return connection.execute(_COUNT, _in_scope(collection, scope)).scalar() or 0
 
 
 def find(

@@ -103,6 +103,11 @@ class Unit(ABC):
             self._connected(), collection, scope, after=after, limit=limit, prefix=prefix
         )
 
+    def count(self, collection: Collection[T], scope: Scope) -> int:
+        """Return how many resources a scope has."""
+        self._depend((collection.name, scope))
+        return rows.count(self._connected(), collection, scope)
+
     def find(
         self,
         collection: Collection[T],

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
+from botocore.exceptions import WaiterError
 
-from stockade.services.iam import aws_managed
-from stockade.services.iam.documents import check_managed, encoded, size
+from stockade.policy.compile import compile_policy
+from stockade.policy.grammar import syntax
+from stockade.policy.reading import read
+from stockade.services.iam import aws_managed, quotas
+from stockade.services.iam.documents import encoded, size
+from stockade.services.iam.errors import LimitExceeded
+from stockade.services.iam.quotas import check
 from tests.services.iam.helpers import (
     ACCOUNT,
     ADMINISTRATOR,
@@ -126,7 +132,8 @@ def test_a_managed_policy_is_shown_as_it_was_made(iam: Any) -> None:
     assert made["PolicyId"].startswith("ANPA")
     assert made["DefaultVersionId"] == "v1"
     assert made["AttachmentCount"] == 0
-    assert iam.get_policy(PolicyArn=arn)["Policy"] == made
+    told = {"Description": "who reads", "Tags": []}
+    assert iam.get_policy(PolicyArn=arn)["Policy"] == made | told
     assert refused(iam.create_policy, PolicyName="Readers", PolicyDocument=READ) == (
         "EntityAlreadyExists",
         409,
@@ -270,14 +277,14 @@ def test_policies_are_listed_by_scope_and_attachment(iam: Any) -> None:
 
     def names(**filters: Any) -> list[str]:
         pages = iam.get_paginator("list_policies").paginate(
-            **filters, PaginationConfig={"PageSize": 3}
+            **filters, PaginationConfig={"PageSize": 600}
         )
         return [each["PolicyName"] for page in pages for each in page["Policies"]]
 
     assert names(Scope="Local") == ["readers", "writers"]
     assert names(Scope="Local", PathPrefix="/eng/") == ["writers"]
     assert names(OnlyAttached=True) == ["AdministratorAccess"]
-    every = [each.name for each in aws_managed.POLICIES.values()]
+    every = [each.name for each in aws_managed.policies().values()]
     assert names(Scope="AWS") == sorted(every, key=str.lower)
     assert names() == names(Scope="AWS") + names(Scope="Local")
 
@@ -294,10 +301,50 @@ def test_what_aws_manages_is_read_by_all_and_changed_by_nobody(iam: Any) -> None
         assert refused(change, PolicyArn=ADMINISTRATOR, **more)[0] == "AccessDenied"
 
 
-@pytest.mark.parametrize("managed", aws_managed.POLICIES.values(), ids=lambda p: p.name)
-def test_what_aws_manages_keeps_the_grammar(managed: Any) -> None:
-    check_managed(managed.document)
-    assert len(managed.policy_id) == 21
+def test_what_aws_manages_can_be_read_and_compiled() -> None:
+    managed = aws_managed.policies().values()
+    assert len(managed) > 1_500
+    for policy_of_aws in managed:
+        compile_policy(read(policy_of_aws.document, "identity", syntax("identity")))
+        assert len(policy_of_aws.policy_id) == 20
+    assert len({each.policy_id for each in managed}) == len(managed)
+
+
+def test_what_is_missing_is_said_in_aws_words(iam: Any) -> None:
+    named = {"PolicyArn": ARN, "VersionId": "v1"}
+    missing = f"Policy {ARN} version v1 does not exist or is not attachable."
+    for call in (iam.get_policy_version, iam.set_default_policy_version):
+        assert refused(call, **named) == ("NoSuchEntity", 404, missing)
+    absent = ("NoSuchEntity", 404, f"Policy {ARN} was not found.")
+    assert refused(iam.get_policy, PolicyArn=ARN) == absent
+    attach = {"UserName": "alice", "PolicyArn": "longpolicynamebutnoarn"}
+    assert refused(iam.attach_user_policy, **attach) == (
+        "ValidationError",
+        400,
+        "ARN longpolicynamebutnoarn is not valid.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("waiter", "make", "named"),
+    [
+        ("user_exists", "create_user", {"UserName": "bob"}),
+        ("policy_exists", "create_policy", {"PolicyArn": ARN}),
+    ],
+)
+def test_waiters_see_what_was_made(iam: Any, waiter: str, make: str, named: Any) -> None:
+    once = {"MaxAttempts": 1, "Delay": 0}
+    with pytest.raises(WaiterError):
+        iam.get_waiter(waiter).wait(**named, WaiterConfig=once)
+    how = {"PolicyName": "readers", "PolicyDocument": READ} if "policy" in waiter else named
+    getattr(iam, make)(**how)
+    iam.get_waiter(waiter).wait(**named, WaiterConfig=once)
+
+
+def test_quotas_say_their_names_in_aws_words() -> None:
+    check(999, quotas.ROLES, "RolesPerAccount")
+    with pytest.raises(LimitExceeded, match="Cannot exceed quota for RolesPerAccount: 1000"):
+        check(1_000, quotas.ROLES, "RolesPerAccount")
 
 
 def test_a_change_counts_from_the_next_call_on(stockade: Stockade, aws: boto3.Session) -> None:

@@ -424,3 +424,29 @@ def test_who_may_simulate(stockade: Stockade, aws: boto3.Session) -> None:
     )
     assert code == "AccessDenied"
     assert text.endswith("no identity-based policy allows the iam:SimulateCustomPolicy action")
+
+
+def test_the_policies_of_a_group_speak_for_its_users(iam: Any) -> None:
+    iam.create_group(GroupName="readers")
+    iam.put_group_policy(GroupName="readers", PolicyName="read", PolicyDocument=policy(allow("*")))
+    iam.create_user(UserName="alice")
+    iam.add_user_to_group(GroupName="readers", UserName="alice")
+    for arn in (f"arn:aws:iam::{ACCOUNT}:group/readers", ALICE):
+        answer = one(iam.simulate_principal_policy(PolicySourceArn=arn, ActionNames=["s3:Get"]))
+        assert answer["EvalDecision"] == "allowed"
+        assert answer["MatchedStatements"][0]["SourcePolicyId"] == "group_readers_read"
+
+
+def test_the_boundary_of_a_role(iam: Any) -> None:
+    bound = iam.create_policy(PolicyName="bound", PolicyDocument=policy(allow("kms:*")))["Policy"]
+    role = iam.create_role(
+        RoleName="worker",
+        AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}),
+        PermissionsBoundary=bound["Arn"],
+    )["Role"]
+    iam.put_role_policy(RoleName="worker", PolicyName="all", PolicyDocument=policy(allow("*")))
+    answer = iam.simulate_principal_policy(
+        PolicySourceArn=role["Arn"], ActionNames=["kms:Encrypt", "s3:GetObject"]
+    )
+    decisions = [each["EvalDecision"] for each in answer["EvaluationResults"]]
+    assert decisions == ["allowed", "implicitDeny"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tags of users, roles and managed policies, and what policies can do with them."""
+"""Tags of users, roles, managed policies and profiles, and what policies can do with them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ NAMED = {
     "user": {"UserName": "alice"},
     "role": {"RoleName": "reader"},
     "policy": {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/readers"},
+    "instance_profile": {"InstanceProfileName": "servers"},
 }
 
 
@@ -27,6 +28,7 @@ def iam(aws: boto3.Session) -> Any:
     iam.create_user(UserName="alice")
     iam.create_role(RoleName="reader", AssumeRolePolicyDocument=trust(ACCOUNT))
     iam.create_policy(PolicyName="readers", PolicyDocument=policy(allow("s3:*")))
+    iam.create_instance_profile(InstanceProfileName="servers")
     return iam
 
 
@@ -34,16 +36,41 @@ def tag(key: str, value: str = "") -> dict[str, str]:
     return {"Key": key, "Value": value}
 
 
-@pytest.mark.parametrize("kind", NAMED)
-def test_tags_are_put_listed_and_taken_off(iam: Any, kind: str) -> None:
-    put, take, listed = (
-        getattr(iam, name) for name in (f"tag_{kind}", f"untag_{kind}", f"list_{kind}_tags")
-    )
+def calls(iam: Any, kind: str) -> list[Any]:
+    """Return the calls that put, take off and list the tags of a kind."""
+    return [getattr(iam, name) for name in (f"tag_{kind}", f"untag_{kind}", f"list_{kind}_tags")]
+
+
+@pytest.mark.parametrize("kind", ["user", "role"])
+def test_tags_of_who_signs_are_one_whatever_their_case(iam: Any, kind: str) -> None:
+    put, take, listed = calls(iam, kind)
     put(**NAMED[kind], Tags=[tag("b", "1"), tag("a", "2"), tag("c", "3")])
     put(**NAMED[kind], Tags=[tag("B", "4")])
     take(**NAMED[kind], TagKeys=["C", "absent"])
     assert listed(**NAMED[kind])["Tags"] == [tag("B", "4"), tag("a", "2")]
-    assert listed(**NAMED[kind], MaxItems=1)["IsTruncated"] is True
+
+
+@pytest.mark.parametrize("kind", ["policy", "instance_profile"])
+def test_tags_of_others_are_told_apart_by_their_case(iam: Any, kind: str) -> None:
+    put, take, listed = calls(iam, kind)
+    put(**NAMED[kind], Tags=[tag("a", "1"), tag("A", "2"), tag("c", "3")])
+    take(**NAMED[kind], TagKeys=["C", "c"])
+    assert listed(**NAMED[kind])["Tags"] == [tag("A", "2"), tag("a", "1")]
+    assert refused(put, **NAMED[kind], Tags=[tag("a"), tag("a")]) == (
+        "InvalidInput",
+        400,
+        "Duplicate tag keys found.",
+    )
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_tags_are_listed_in_pages(iam: Any, kind: str) -> None:
+    put, _, listed = calls(iam, kind)
+    put(**NAMED[kind], Tags=[tag("b"), tag("a")])
+    first = listed(**NAMED[kind], MaxItems=1)
+    assert (first["Tags"], first["IsTruncated"]) == ([tag("a")], True)
+    rest = listed(**NAMED[kind], MaxItems=1, Marker=first["Marker"])
+    assert (rest["Tags"], rest["IsTruncated"]) == ([tag("b")], False)
 
 
 def test_tags_are_refused_when_repeated_reserved_or_too_many(iam: Any) -> None:

@@ -143,12 +143,3 @@ def test_a_user_goes_after_what_hangs_on_it(iam: Any) -> None:
     iam.delete_access_key(UserName="alice", AccessKeyId=key)
     iam.delete_user(UserName="alice")
     assert refused(iam.get_user, UserName="alice")[0] == "NoSuchEntity"
-
-
-def test_a_member_that_is_not_honoured_is_said(iam: Any) -> None:
-    code, status, text = refused(
-        iam.create_user, UserName="alice", PermissionsBoundary=ADMINISTRATOR
-    )
-    assert (code, status) == ("ValidationError", 400)
-    assert "PermissionsBoundary" in text
-    assert iam.list_users()["Users"] == []

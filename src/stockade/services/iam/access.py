@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a request to the user, role or managed policy it touches, and its condition keys.
+"""From a request to the user, group, role, profile or policy it touches, and its condition keys.
 
 Every permission of IAM is decided by the caller's identity policies alone, on the ARN of what is
 named; lists are decided on the folder (`user/`). What a name stands for is looked up first, because
 the ARN has a path that the request does not tell; who lacks the permission hears of the name as it
-was asked for, and not whether it exists.
+was asked for (`user bob`, as AWS says it), and not whether it exists.
 """
 
 from __future__ import annotations
@@ -14,17 +14,33 @@ from typing import Any
 
 from stockade.core.access import ConditionKeys, Demand, Resolver, Touched
 from stockade.core.context import Context
-from stockade.services.iam.errors import InvalidInput, NoSuchEntity, ValidationError
-from stockade.services.iam.lookup import find_policy, find_role, find_user, parse_policy_arn
+from stockade.core.errors import AwsError
+from stockade.services.iam.errors import (
+    NoSuchEntity,
+    UnmodifiableEntity,
+    ValidationError,
+)
+from stockade.services.iam.lookup import (
+    find_group,
+    find_instance_profile,
+    find_policy,
+    find_role,
+    find_user,
+    must_be_policy_arn,
+)
 from stockade.services.iam.resources import (
     AWS_OWNED,
+    Group,
     Role,
     User,
+    group_arn,
+    instance_profile_arn,
     role_arn,
     root_arn,
     user_arn,
 )
 
+_HOLDERS = frozenset({"UserName", "GroupName", "RoleName"})
 Made = Callable[[str, str, str], str]
 """From account, path and name to an ARN."""
 
@@ -72,6 +88,95 @@ def role_named(action: str) -> Resolver:
     return resolve
 
 
+def role_changed(action: str) -> Resolver:
+    """Return the resolver of a change of the role that `RoleName` names.
+
+    Nobody but its service changes a service-linked role: who may do it hears so.
+    """
+    resolve_role = role_named(action)
+
+    def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
+        touched = resolve_role(ctx, params)
+        role: Role | None = touched.resources[0]
+        if role is not None and role.service_linked:
+            touched.absent = UnmodifiableEntity(role=role.name)
+        return touched
+
+    return resolve
+
+
+def role_passed(ctx: Context, params: Mapping[str, Any], service: str) -> Demand:
+    """Return the demand of a call that hands the role of `RoleName` to a service of AWS."""
+    demand = role_named("iam:PassRole")(ctx, params).demands[0]
+    keys = demand.keys
+
+    def find(name: str) -> tuple[str, ...] | None:
+        return (service,) if name == "iam:passedtoservice" else keys(name)
+
+    return Demand(
+        action=demand.action,
+        arn=demand.arn,
+        account=demand.account,
+        keys=find,
+        named=role_arn(ctx.account, "/", params["RoleName"]),
+    )
+
+
+def group_named(action: str) -> Resolver:
+    """Return the resolver of an operation on the group that `GroupName` names."""
+
+    def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
+        name = params["GroupName"]
+        group = find_group(ctx.unit, ctx.account, name)
+        arn = group.arn if group else group_arn(ctx.account, "/", name)
+        return _on_entity(ctx, params, action, group, "Group", name, arn)
+
+    return resolve
+
+
+def membership(action: str) -> Resolver:
+    """Return the resolver of an operation on a user in a group: the group's ARN decides."""
+    resolve_group = group_named(action)
+
+    def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
+        name = params["UserName"]
+        user = find_user(ctx.unit, ctx.account, name)
+        touched = resolve_group(ctx, params)
+        touched.resources = (user, *touched.resources)
+        if user is None:
+            touched.absent = not_found("user", name)
+        return touched
+
+    return resolve
+
+
+def instance_profile_named(action: str) -> Resolver:
+    """Return the resolver of an operation on the profile that `InstanceProfileName` names."""
+
+    def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
+        name = params["InstanceProfileName"]
+        profile = find_instance_profile(ctx.unit, ctx.account, name)
+        arn = profile.arn if profile else instance_profile_arn(ctx.account, "/", name)
+        missing = NoSuchEntity(f"Instance Profile {name} cannot be found.")
+        keys = condition_keys(params, profile.tags if profile else {})
+        return Touched(
+            demands=(
+                Demand(
+                    action=action,
+                    arn=arn,
+                    account=ctx.account,
+                    keys=keys,
+                    named=f"instance profile {name}",
+                ),
+            ),
+            resources=(profile,),
+            absent=None if profile else missing,
+            audit=((arn, "AWS::IAM::InstanceProfile"),),
+        )
+
+    return resolve
+
+
 def policy_named(action: str, *, writes: bool = False) -> Resolver:
     """Return the resolver of an operation on the managed policy that `PolicyArn` names.
 
@@ -81,9 +186,7 @@ def policy_named(action: str, *, writes: bool = False) -> Resolver:
 
     def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
         arn = params["PolicyArn"]
-        named = parse_policy_arn(arn)
-        if named is None:
-            raise InvalidInput(f"ARN {arn} is not valid.")
+        named = must_be_policy_arn(arn)
         policy = find_policy(ctx.unit, ctx.account, arn)
         readable = named.owner == AWS_OWNED and not writes
         return Touched(
@@ -93,10 +196,11 @@ def policy_named(action: str, *, writes: bool = False) -> Resolver:
                     arn=arn,
                     account=ctx.account if readable else named.owner,
                     keys=condition_keys(params, policy.tags if policy else {}),
+                    named=f"policy {arn}",
                 ),
             ),
             resources=(policy,),
-            absent=None if policy else NoSuchEntity(f"Policy {arn} was not found."),
+            absent=None if policy else _no_policy(arn, params.get("VersionId")),
             audit=((arn, "AWS::IAM::Policy"),),
         )
 
@@ -104,7 +208,7 @@ def policy_named(action: str, *, writes: bool = False) -> Resolver:
 
 
 def creation(action: str, tagging: str, made: Made, name_member: str) -> Resolver:
-    """Return the resolver of an operation that makes a user, role or policy.
+    """Return the resolver of an operation that makes a user, group, role, profile or policy.
 
     Tags given along need the permission to tag, too.
     """
@@ -123,7 +227,7 @@ def creation(action: str, tagging: str, made: Made, name_member: str) -> Resolve
 
 
 def folder(action: str, made: Made) -> Resolver:
-    """Return the resolver of an operation that lists users or roles under a path."""
+    """Return the resolver of an operation that lists what has names under a path."""
 
     def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
         arn = made(ctx.account, params.get("PathPrefix", "/"), "")
@@ -139,12 +243,20 @@ def all_policies(ctx: Context, params: Mapping[str, Any]) -> Touched:
     return Touched(demands=(demand,))
 
 
-def condition_keys(params: Mapping[str, Any], tags: Mapping[str, str]) -> ConditionKeys:
-    """Return the condition keys that IAM gives a call on something with these tags."""
+def condition_keys(
+    params: Mapping[str, Any], tags: Mapping[str, str], boundary: str = ""
+) -> ConditionKeys:
+    """Return the condition keys that IAM gives a call on something with these tags.
+
+    `iam:PermissionsBoundary` is the boundary that the request brings, else the one in force.
+    """
 
     def find(name: str) -> tuple[str, ...] | None:
         if name == "iam:policyarn":
             return _attached(params)
+        if name == "iam:permissionsboundary":
+            bounds = params.get("PermissionsBoundary", boundary)
+            return (bounds,) if bounds else None
         for prefix in ("aws:resourcetag/", "iam:resourcetag/"):
             if name.startswith(prefix):
                 return _tag(tags, name.removeprefix(prefix))
@@ -162,6 +274,17 @@ def request_tags(params: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in params.get("Tags", ())}
 
 
+def not_found(kind: str, name: str) -> AwsError:
+    """Return what IAM says of a user, group or role that does not exist."""
+    return NoSuchEntity(f"The {kind} with name {name} cannot be found.")
+
+
+def _no_policy(arn: str, version: str | None) -> AwsError:
+    if version is None:
+        return NoSuchEntity(f"Policy {arn} was not found.")
+    return NoSuchEntity(f"Policy {arn} version {version} does not exist or is not attachable.")
+
+
 def _on_user(ctx: Context, params: Mapping[str, Any], action: str, name: str) -> Touched:
     user = find_user(ctx.unit, ctx.account, name)
     arn = user.arn if user else user_arn(ctx.account, "/", name)
@@ -172,25 +295,37 @@ def _on_entity(
     ctx: Context,
     params: Mapping[str, Any],
     action: str,
-    entity: User | Role | None,
+    entity: User | Group | Role | None,
     kind: str,
     name: str,
     arn: str,
 ) -> Touched:
-    """Return what a request touches that works on a user or a role of the caller's account."""
-    keys = condition_keys(params, entity.tags if entity else {})
-    missing = f"The {kind.lower()} with name {name} cannot be found."
+    """Return what a request touches that works on somebody of the caller's account."""
     return Touched(
-        demands=(Demand(action=action, arn=arn, account=ctx.account, keys=keys),),
+        demands=(
+            Demand(
+                action=action,
+                arn=arn,
+                account=ctx.account,
+                keys=_entity_keys(params, entity),
+                named=f"{kind.lower()} {name}",
+            ),
+        ),
         resources=(entity,),
-        absent=None if entity else NoSuchEntity(missing),
+        absent=None if entity else not_found(kind.lower(), name),
         audit=((arn, f"AWS::IAM::{kind}"),),
     )
 
 
+def _entity_keys(params: Mapping[str, Any], entity: User | Group | Role | None) -> ConditionKeys:
+    if entity is None or isinstance(entity, Group):
+        return condition_keys(params, {})
+    return condition_keys(params, entity.tags, entity.boundary)
+
+
 def _attached(params: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the policy that a request attaches to somebody or takes away."""
-    attaches = "PolicyArn" in params and ("UserName" in params or "RoleName" in params)
+    attaches = "PolicyArn" in params and not _HOLDERS.isdisjoint(params)
     return (params["PolicyArn"],) if attaches else None
 
 

@@ -9,14 +9,12 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.iam import accounts, view
+from stockade.services.iam import accounts, quotas, view
 from stockade.services.iam.access import user_or_caller
-from stockade.services.iam.errors import InvalidInput, LimitExceeded, NoSuchEntity
+from stockade.services.iam.errors import InvalidInput, NoSuchEntity
 from stockade.services.iam.paging import PAGE, listed
 from stockade.services.iam.resources import ACCESS_KEYS, AccessKey, User
 from stockade.services.iam.service import iam
-
-KEYS_PER_USER = 2
 
 
 @iam.operation(access=user_or_caller("iam:CreateAccessKey"), writes=True)
@@ -24,8 +22,8 @@ def create_access_key(ctx: Context, user: User | None, *, user_name: str | None 
     """Make an access key and return it with its secret."""
     del user_name
     owner = _owner(user)
-    if len(ctx.unit.find(ACCESS_KEYS, ctx.global_scope, "user", owner)) >= KEYS_PER_USER:
-        raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")
+    in_use = len(ctx.unit.find(ACCESS_KEYS, ctx.global_scope, "user", owner))
+    quotas.check(in_use, quotas.ACCESS_KEYS, "AccessKeysPerUser")
     key, secret = accounts.new_access_key(
         ctx.unit, ctx.vault, ctx.account, owner, ctx.now, ctx.random
     )

@@ -1,27 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Managed policies attached to users and roles: at most ten each."""
+"""Managed policies attached to users, groups and roles: at most ten each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.iam.access import policy_named, role_named, user_named
-from stockade.services.iam.errors import InvalidInput, LimitExceeded, NoSuchEntity
-from stockade.services.iam.lookup import PolicyName, find_policy, parse_policy_arn
-from stockade.services.iam.paging import PAGE, among, listed, page, tail
-from stockade.services.iam.resources import ROLES, USERS, ManagedPolicy, Role, User
+from stockade.services.iam.access import group_named, role_changed, role_named, user_named
+from stockade.services.iam.errors import NoSuchEntity, PolicyNotAttachable
+from stockade.services.iam.lookup import find_policy, must_be_policy_arn
+from stockade.services.iam.paging import PAGE, among, listed
+from stockade.services.iam.quotas import ATTACHED, check
+from stockade.services.iam.resources import (
+    GROUPS,
+    ROLES,
+    SERVICE_LINKED_PATH,
+    USERS,
+    Group,
+    Role,
+    User,
+)
 from stockade.services.iam.service import iam
-from stockade.store.resources import Scope
-from stockade.store.unit import Unit
 
-ATTACHED_LIMIT = 10
-
-E = TypeVar("E", User, Role)
+E = TypeVar("E", User, Group, Role)
 
 
 class _Attached(NamedTuple):
@@ -63,7 +67,38 @@ def list_attached_user_policies(
     return _listed(user.attached, path_prefix, max_items, marker)
 
 
-@iam.operation(access=role_named("iam:AttachRolePolicy"), writes=True)
+@iam.operation(access=group_named("iam:AttachGroupPolicy"), writes=True)
+def attach_group_policy(ctx: Context, group: Group, *, group_name: str, policy_arn: str) -> Output:
+    """Attach a managed policy to a group; doing it again changes nothing."""
+    del group_name
+    ctx.unit.put(GROUPS, ctx.global_scope, _attached(ctx, group, policy_arn, "Group"))
+    return {}
+
+
+@iam.operation(access=group_named("iam:DetachGroupPolicy"), writes=True)
+def detach_group_policy(ctx: Context, group: Group, *, group_name: str, policy_arn: str) -> Output:
+    """Take a managed policy away from a group."""
+    del group_name
+    ctx.unit.put(GROUPS, ctx.global_scope, _detached(group, policy_arn))
+    return {}
+
+
+@iam.operation(access=group_named("iam:ListAttachedGroupPolicies"))
+def list_attached_group_policies(
+    _ctx: Context,
+    group: Group,
+    *,
+    group_name: str,
+    path_prefix: str = "/",
+    max_items: int = PAGE,
+    marker: str | None = None,
+) -> Output:
+    """Return the managed policies that are attached to a group."""
+    del group_name
+    return _listed(group.attached, path_prefix, max_items, marker)
+
+
+@iam.operation(access=role_changed("iam:AttachRolePolicy"), writes=True)
 def attach_role_policy(ctx: Context, role: Role, *, role_name: str, policy_arn: str) -> Output:
     """Attach a managed policy to a role; doing it again changes nothing."""
     del role_name
@@ -71,7 +106,7 @@ def attach_role_policy(ctx: Context, role: Role, *, role_name: str, policy_arn: 
     return {}
 
 
-@iam.operation(access=role_named("iam:DetachRolePolicy"), writes=True)
+@iam.operation(access=role_changed("iam:DetachRolePolicy"), writes=True)
 def detach_role_policy(ctx: Context, role: Role, *, role_name: str, policy_arn: str) -> Output:
     """Take a managed policy away from a role."""
     del role_name
@@ -94,68 +129,21 @@ def list_attached_role_policies(
     return _listed(role.attached, path_prefix, max_items, marker)
 
 
-@iam.operation(access=policy_named("iam:ListEntitiesForPolicy"))
-def list_entities_for_policy(
-    ctx: Context,
-    policy: ManagedPolicy,
-    *,
-    policy_arn: str,
-    entity_filter: str | None = None,
-    path_prefix: str = "/",
-    max_items: int = PAGE,
-    marker: str | None = None,
-) -> Output:
-    """Return the users and roles that a managed policy is attached to."""
-    del policy_arn
-    holders = [
-        each
-        for kind, each in _holders(ctx, policy.arn)
-        if entity_filter in (None, kind) and each.path.startswith(path_prefix)
-    ]
-    under = among(holders, _holder_id)
-    found = page(under, _holder_id, max_items, marker)
-    return {
-        "PolicyGroups": [],
-        "PolicyRoles": [
-            {"RoleName": each.name, "RoleId": each.unique_id}
-            for each in found.items
-            if isinstance(each, Role)
-        ],
-        "PolicyUsers": [
-            {"UserName": each.name, "UserId": each.unique_id}
-            for each in found.items
-            if isinstance(each, User)
-        ],
-        **tail(found),
-    }
-
-
-def _holders(ctx: Context, policy_arn: str) -> Iterator[tuple[str, User | Role]]:
-    for role in ctx.unit.find(ROLES, ctx.global_scope, "policy", policy_arn):
-        yield "Role", role
-    for user in ctx.unit.find(USERS, ctx.global_scope, "policy", policy_arn):
-        yield "User", user
-
-
-def attachments(unit: Unit, scope: Scope, policy_arn: str) -> int:
-    """Return to how many users and roles of an account a managed policy is attached."""
-    users = unit.find(USERS, scope, "policy", policy_arn)
-    return len(users) + len(unit.find(ROLES, scope, "policy", policy_arn))
-
-
 def _attached(ctx: Context, entity: E, policy_arn: str, kind: str) -> E:
-    _parsed(policy_arn)
-    if find_policy(ctx.unit, ctx.account, policy_arn) is None:
+    must_be_policy_arn(policy_arn)
+    policy = find_policy(ctx.unit, ctx.account, policy_arn)
+    if policy is None:
         raise NoSuchEntity(f"Policy {policy_arn} does not exist or is not attachable.")
+    if policy.path.startswith(SERVICE_LINKED_PATH):
+        raise PolicyNotAttachable(f"Cannot attach a Service Role Policy to a Customer {kind}.")
     if policy_arn in entity.attached:
         return entity
-    if len(entity.attached) >= ATTACHED_LIMIT:
-        raise LimitExceeded(f"Cannot exceed quota for PoliciesPer{kind}: {ATTACHED_LIMIT}")
+    check(len(entity.attached), ATTACHED, f"PoliciesPer{kind}")
     return replace(entity, attached=(*entity.attached, policy_arn))
 
 
 def _detached(entity: E, policy_arn: str) -> E:
-    _parsed(policy_arn)
+    must_be_policy_arn(policy_arn)
     if policy_arn not in entity.attached:
         raise NoSuchEntity(f"Policy {policy_arn} was not found.")
     left = tuple(arn for arn in entity.attached if arn != policy_arn)
@@ -165,9 +153,14 @@ def _detached(entity: E, policy_arn: str) -> E:
 def _listed(
     attached: tuple[str, ...], path_prefix: str, max_items: int, marker: str | None
 ) -> Output:
-    policies = [_Attached(_parsed(arn).name, _parsed(arn).path, arn) for arn in attached]
+    policies = [_named(arn) for arn in attached]
     under = among((each for each in policies if each.path.startswith(path_prefix)), _policy_id)
     return listed("AttachedPolicies", under, _policy_id, _show, max_items, marker)
+
+
+def _named(policy_arn: str) -> _Attached:
+    named = must_be_policy_arn(policy_arn)
+    return _Attached(named.name, named.path, policy_arn)
 
 
 def _show(policy: _Attached) -> dict[str, str]:
@@ -176,14 +169,3 @@ def _show(policy: _Attached) -> dict[str, str]:
 
 def _policy_id(policy: _Attached) -> str:
     return f"{policy.name} {policy.arn}"
-
-
-def _holder_id(entity: User | Role) -> str:
-    return f"{type(entity).__name__}/{entity.id}"
-
-
-def _parsed(policy_arn: str) -> PolicyName:
-    named = parse_policy_arn(policy_arn)
-    if named is None:
-        raise InvalidInput(f"ARN {policy_arn} is not valid.")
-    return named

@@ -1,158 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policies that AWS manages, as far as Stockade has services for them.
+"""The policies that AWS manages: name, path, document in force, its version and AWS's dates.
 
-Text, version and dates are AWS's. They belong to nobody here: an account may attach and read them,
-and nobody may change them.
+They stand in aws_managed.jsonl, which tools/write_aws_policies.py writes. They belong to nobody
+here: an account may attach and read them, and nobody may change them. Only the version in force is
+known of each, and AWS's ids are not: ours have AWS's form and are the same in every Stockade.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cache
+from hashlib import blake2b
+from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 
+from stockade.core.ids import unique_id
 from stockade.services.iam.resources import AWS_OWNED, ManagedPolicy, PolicyVersion
+
+_NUMBER_OF_AWS = "0" * 12
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """One policy as the file has it."""
+
+    name: str
+    path: str
+    version: str
+    created: datetime
+    updated: datetime
+    document: msgspec.Raw
 
 
 def find(name: str) -> ManagedPolicy | None:
     """Return the policy of a name, whatever its case."""
-    return POLICIES.get(name.lower())
+    return policies().get(name.lower())
 
 
-def _allow(*actions: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+@cache
+def policies() -> Mapping[str, ManagedPolicy]:
+    """Return the policies by their names in small letters, read when the first one is asked for."""
+    data = files(__package__).joinpath("aws_managed.jsonl").read_bytes()
+    read = msgspec.json.Decoder(_Line).decode_lines(data)
+    return MappingProxyType({line.name.lower(): _policy(line) for line in read})
 
 
-def _policy(
-    name: str, version: str, created: str, updated: str, *statements: dict[str, Any]
-) -> ManagedPolicy:
-    document = {"Version": "2012-10-17", "Statement": list(statements)}
+def _policy(line: _Line) -> ManagedPolicy:
     in_force = PolicyVersion(
-        version_id=version,
-        document=msgspec.json.encode(document).decode(),
-        created=_moment(updated),
+        version_id=line.version, document=bytes(line.document).decode(), created=line.updated
     )
     return ManagedPolicy(
         account=AWS_OWNED,
-        name=name,
-        policy_id=_policy_id(name),
-        created=_moment(created),
-        updated=_moment(updated),
+        name=line.name,
+        path=line.path,
+        policy_id=_policy_id(line.name),
+        created=line.created,
+        updated=line.updated,
         versions=(in_force,),
-        default_version=version,
-        last_version=int(version[1:]),
+        default_version=line.version,
+        last_version=int(line.version[1:]),
     )
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
 def _policy_id(name: str) -> str:
-    """Return an id of AWS's form that is the same in every Stockade."""
-    letters = "".join(letter for letter in name.upper() if letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    return "ANPA" + letters[:17].ljust(17, "A")
-
-
-_POLICIES = (
-    _policy(
-        "AdministratorAccess",
-        "v1",
-        "2015-02-06T18:39:46Z",
-        "2015-02-06T18:39:46Z",
-        {"Effect": "Allow", "Action": "*", "Resource": "*"},
-    ),
-    _policy(
-        "PowerUserAccess",
-        "v12",
-        "2015-02-06T18:39:47Z",
-        "2026-02-12T17:59:14Z",
-        {
-            "Effect": "Allow",
-            "NotAction": ["iam:*", "organizations:*", "account:*"],
-            "Resource": "*",
-        },
-        _allow(
-            "account:GetAccountInformation",
-            "account:GetGovCloudAccountInformation",
-            "account:GetPrimaryEmail",
-            "account:ListRegions",
-            "iam:CreateServiceLinkedRole",
-            "iam:DeleteServiceLinkedRole",
-            "iam:ListRoles",
-            "organizations:DescribeEffectivePolicy",
-            "organizations:DescribeOrganization",
-        ),
-    ),
-    _policy(
-        "IAMFullAccess",
-        "v2",
-        "2015-02-06T18:40:38Z",
-        "2019-06-21T19:40:00Z",
-        _allow(
-            "iam:*",
-            "organizations:DescribeAccount",
-            "organizations:DescribeOrganization",
-            "organizations:DescribeOrganizationalUnit",
-            "organizations:DescribePolicy",
-            "organizations:ListChildren",
-            "organizations:ListParents",
-            "organizations:ListPoliciesForTarget",
-            "organizations:ListRoots",
-            "organizations:ListPolicies",
-            "organizations:ListTargetsForPolicy",
-        ),
-    ),
-    _policy(
-        "IAMReadOnlyAccess",
-        "v4",
-        "2015-02-06T18:40:39Z",
-        "2018-01-25T19:11:27Z",
-        _allow(
-            "iam:GenerateCredentialReport",
-            "iam:GenerateServiceLastAccessedDetails",
-            "iam:Get*",
-            "iam:List*",
-            "iam:SimulateCustomPolicy",
-            "iam:SimulatePrincipalPolicy",
-        ),
-    ),
-    _policy(
-        "AWSKeyManagementServicePowerUser",
-        "v2",
-        "2015-02-06T18:40:40Z",
-        "2017-03-07T00:55:11Z",
-        _allow(
-            "kms:CreateAlias",
-            "kms:CreateKey",
-            "kms:DeleteAlias",
-            "kms:Describe*",
-            "kms:GenerateRandom",
-            "kms:Get*",
-            "kms:List*",
-            "kms:TagResource",
-            "kms:UntagResource",
-            "iam:ListGroups",
-            "iam:ListRoles",
-            "iam:ListUsers",
-        ),
-    ),
-    _policy(
-        "AWSCloudTrail_ReadOnlyAccess",
-        "v1",
-        "2022-06-14T17:19:05Z",
-        "2022-06-14T17:19:05Z",
-        _allow(
-            "cloudtrail:Get*",
-            "cloudtrail:Describe*",
-            "cloudtrail:List*",
-            "cloudtrail:LookupEvents",
-        ),
-    ),
-)
-
-POLICIES: Mapping[str, ManagedPolicy] = MappingProxyType({p.id: p for p in _POLICIES})
-"""The policies by their names in small letters."""
+    return unique_id(
+        "ANPA", _NUMBER_OF_AWS, lambda size: blake2b(name.encode(), digest_size=size).digest()
+    )

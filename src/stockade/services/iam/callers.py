@@ -14,13 +14,26 @@ from stockade.core.arn import arn
 from stockade.core.identity import Caller
 from stockade.policy.compile import Policy, compile_policy
 from stockade.policy.decide import Principal
-from stockade.policy.document import parse
-from stockade.services.iam.lookup import find_policy, find_role
-from stockade.services.iam.resources import Entity, Role, User, root_arn
+from stockade.policy.document import VERSION, Document, parse
+from stockade.policy.grammar import syntax
+from stockade.policy.reading import read
+from stockade.services.iam.lookup import find_group, find_policy, find_role
+from stockade.services.iam.resources import (
+    AWS_OWNED,
+    Entity,
+    ManagedPolicy,
+    Role,
+    User,
+    root_arn,
+)
 from stockade.services.iam.sessions import Session
+from stockade.services.iam.trusted import as_seen
 from stockade.store.unit import Unit
 
 Identity = dict[str, Any]
+
+NOTHING = compile_policy(Document(version=VERSION, id="", statements=(), kind="identity"))
+"""The boundary of who has one whose policy is gone: it allows nothing."""
 
 
 def root(account: str, access_key_id: str) -> Caller:
@@ -37,13 +50,14 @@ def root(account: str, access_key_id: str) -> Caller:
 
 
 def user(unit: Unit, shown: User, access_key_id: str) -> Caller:
-    """Return a user with its policies."""
+    """Return a user with its own policies and those of its groups."""
     identity = _identity("IAMUser", shown.unique_id, shown.arn, shown.account, access_key_id)
     return Caller(
         principal=Principal("user", shown.arn, shown.account),
         user_id=shown.unique_id,
         access_key_id=access_key_id,
-        identity=policies_of(unit, shown),
+        identity=user_policies(unit, shown),
+        boundary=boundary_of(unit, shown),
         user_name=shown.name,
         tags=shown.tags,
         audit_identity=audit.caller_identity(identity | {"userName": shown.name}),
@@ -61,6 +75,8 @@ def role_session(unit: Unit, role: Role, session: Session, access_key_id: str) -
         access_key_id=access_key_id,
         identity=role_policies(unit, role),
         session=_session_policies(unit, role.account, session) if session.limited else None,
+        boundary=boundary_of(unit, role),
+        service_linked=role.service_linked,
         tags=_session_tags(role, session),
         session_issued=session.issued,
         audit_identity=audit.caller_identity(
@@ -75,13 +91,36 @@ def session_arn(role: Role, session_name: str) -> str:
 
 
 def policies_of(unit: Unit, entity: Entity) -> tuple[Policy, ...]:
-    """Return the compiled policies of a user or role: inline ones, then attached ones."""
+    """Return the compiled policies of a user, group or role: inline ones, then attached ones."""
     inline = [
         compile_policy(parse(entity.inline[name], "identity"), name=name)
         for name in sorted(entity.inline)
     ]
     attached = (managed_policy(unit, entity.account, each) for each in entity.attached)
     return (*inline, *(policy for policy in attached if policy is not None))
+
+
+def user_policies(unit: Unit, shown: User) -> tuple[Policy, ...]:
+    """Return the compiled policies that speak for a user: its own, then those of its groups."""
+    of_groups = (group_policies(unit, shown.account, each) for each in shown.groups)
+    return (*policies_of(unit, shown), *(policy for each in of_groups for policy in each))
+
+
+def group_policies(unit: Unit, account: str, group_id: str) -> tuple[Policy, ...]:
+    """Return the compiled policies of a group, shared by all who are in it."""
+
+    def build() -> tuple[Policy, ...]:
+        group = find_group(unit, account, group_id)
+        return () if group is None else policies_of(unit, group)
+
+    return unit.derive(("iam-group-policies", account, group_id), build)
+
+
+def boundary_of(unit: Unit, entity: User | Role) -> Policy | None:
+    """Return the compiled permissions boundary of a user or role, None where there is none."""
+    if not entity.boundary:
+        return None
+    return managed_policy(unit, entity.account, entity.boundary) or NOTHING
 
 
 def role_policies(unit: Unit, role: Role) -> tuple[Policy, ...]:
@@ -101,7 +140,8 @@ def trust_policy(unit: Unit, role: Role) -> Policy | None:
         stored = find_role(unit, role.account, role.name)
         if stored is None:
             return None
-        return compile_policy(parse(stored.trust_policy, "trust"), arn=stored.arn)
+        text = as_seen(unit, stored).trust_policy
+        return compile_policy(read(text, "trust", syntax("trust")), arn=stored.arn)
 
     return unit.derive(("iam-trust", role.account, role.id), build)
 
@@ -113,9 +153,17 @@ def managed_policy(unit: Unit, account: str, policy_arn: str) -> Policy | None:
         policy = find_policy(unit, account, policy_arn)
         if policy is None:
             return None
-        return compile_policy(parse(policy.document, "identity"), arn=policy.arn, name=policy.name)
+        document = _document(policy)
+        return compile_policy(document, arn=policy.arn, name=policy.name)
 
     return unit.derive(("iam-policy", account, policy_arn), build)
+
+
+def _document(policy: ManagedPolicy) -> Document:
+    """Return the document in force; AWS's own are not held to the rules for its customers."""
+    if policy.account == AWS_OWNED:
+        return read(policy.document, "identity", syntax("identity"))
+    return parse(policy.document, "identity")
 
 
 def _session_policies(unit: Unit, account: str, session: Session) -> tuple[Policy, ...]:

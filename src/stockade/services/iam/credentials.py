@@ -27,7 +27,14 @@ from stockade.core.ids import account_of
 from stockade.policy.compile import Policy
 from stockade.protocol.refusals import ExpiredToken, InvalidClientToken, InvalidToken
 from stockade.services.iam import accounts, callers, sessions
-from stockade.services.iam.lookup import ACCOUNT, find_policy, find_role, find_user, role_of_arn
+from stockade.services.iam.lookup import (
+    ACCOUNT,
+    entity_of_arn,
+    find_policy,
+    find_role,
+    find_user,
+    role_of_arn,
+)
 from stockade.services.iam.resources import ACCESS_KEYS, Role, root_arn, scope_of
 from stockade.services.iam.sessions import InvalidSessionToken, IssuedSession
 from stockade.store.unit import Unit
@@ -192,11 +199,8 @@ def _entity_exists(unit: Unit, fields: Arn) -> bool:
     """Return whether the user, role or role session of an ARN exists."""
     text = str(fields)
     match (fields.service, *fields.resource.split("/")):
-        case ("iam", "user", *_, name):
-            user = find_user(unit, fields.account, name)
-            return user is not None and user.arn == text
-        case ("iam", "role", *_):
-            return role_of_arn(unit, text) is not None
+        case ("iam", "user" | "role", *_):
+            return entity_of_arn(unit, text) is not None
         case ("sts", "assumed-role", name, session) if session:
             role = find_role(unit, fields.account, name)
             return role is not None and role.name == name

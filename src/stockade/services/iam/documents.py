@@ -17,7 +17,7 @@ from stockade.services.iam.errors import LimitExceeded, MalformedPolicyDocument
 
 MANAGED_LIMIT = 6_144
 TRUST_LIMIT = 2_048
-INLINE_LIMITS = (("user", 2_048), ("role", 10_240))
+INLINE_LIMITS = (("user", 2_048), ("group", 5_120), ("role", 10_240))
 
 
 def check_managed(text: str) -> None:
@@ -35,12 +35,13 @@ def check_inline(text: str, others: Iterable[str], kind: str, name: str) -> None
     _parsed(text, "identity")
 
 
-def check_trust(ctx: Context, text: str) -> None:
-    """Refuse a trust policy that is malformed, too long, or names somebody who does not exist."""
+def check_trust(ctx: Context, text: str) -> Document:
+    """Return a trust policy; refuse one that is malformed, too long, or names who is not there."""
     if size(text) > TRUST_LIMIT:
         raise LimitExceeded(f"Cannot exceed quota for ACLSizePerRole: {TRUST_LIMIT}")
     directory = ctx.port(Principals)
-    for statement in _parsed(text, "trust").statements:
+    trust = _parsed(text, "trust")
+    for statement in trust.statements:
         for name in statement.principals or ():
             if name.type != "AWS" or name.value == "*":
                 continue
@@ -48,6 +49,7 @@ def check_trust(ctx: Context, text: str) -> None:
                 raise MalformedPolicyDocument(
                     f'Invalid principal in policy: "{name.type}":"{name.value}"'
                 )
+    return trust
 
 
 def size(text: str) -> int:

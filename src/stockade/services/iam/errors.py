@@ -12,6 +12,8 @@ __all__ = [
     "LimitExceeded",
     "MalformedPolicyDocument",
     "NoSuchEntity",
+    "PolicyNotAttachable",
+    "UnmodifiableEntity",
     "ValidationError",
 ]
 
@@ -48,6 +50,22 @@ class InvalidInput(AwsError):
     """A value that the model allows and IAM does not."""
 
     code = "InvalidInput"
+
+
+class PolicyNotAttachable(AwsError):
+    """A policy that AWS made for the roles of its services alone."""
+
+    code = "PolicyNotAttachable"
+
+
+class UnmodifiableEntity(AwsError):
+    """A role that only its service may change."""
+
+    code = "UnmodifiableEntity"
+    template = (
+        "Cannot perform the operation on the protected role '{role}' - this role is only "
+        "modifiable by AWS"
+    )
 
 
 class MalformedPolicyDocument(AwsError):

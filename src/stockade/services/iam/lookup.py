@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a name or an ARN to the user, role or managed policy that it stands for."""
+"""From a name or an ARN to the user, group, role or managed policy that it stands for."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import NamedTuple
 
 from stockade.core.arn import parse_arn
 from stockade.services.iam import aws_managed
+from stockade.services.iam.errors import InvalidInput, ValidationError
 from stockade.services.iam.resources import (
     AWS_OWNED,
+    GROUPS,
+    INSTANCE_PROFILES,
     POLICIES,
     ROLES,
     USERS,
+    Group,
+    InstanceProfile,
     ManagedPolicy,
     Role,
     User,
@@ -35,6 +40,16 @@ class PolicyName(NamedTuple):
 def find_user(unit: Unit, account: str, name: str) -> User | None:
     """Return the user of a name, whatever its case."""
     return unit.get(USERS, scope_of(account), name.lower())
+
+
+def find_group(unit: Unit, account: str, name: str) -> Group | None:
+    """Return the group of a name, whatever its case."""
+    return unit.get(GROUPS, scope_of(account), name.lower())
+
+
+def find_instance_profile(unit: Unit, account: str, name: str) -> InstanceProfile | None:
+    """Return the instance profile of a name, whatever its case."""
+    return unit.get(INSTANCE_PROFILES, scope_of(account), name.lower())
 
 
 def find_role(unit: Unit, account: str, name: str) -> Role | None:
@@ -67,6 +82,24 @@ def parse_policy_arn(text: str) -> PolicyName | None:
     if kind != "policy" or not name or not owned:
         return None
     return PolicyName(fields.account, f"/{path}/" if path else "/", name)
+
+
+def must_be_policy_arn(text: str) -> PolicyName:
+    """Return what an ARN of a managed policy says, or refuse it in AWS's words."""
+    named = parse_policy_arn(text)
+    if named is None:
+        refusal = InvalidInput if parse_arn(text) else ValidationError
+        raise refusal(f"ARN {text} is not valid.")
+    return named
+
+
+def entity_of_arn(unit: Unit, text: str) -> User | Role | None:
+    """Return the user or role that an ARN names exactly."""
+    fields = parse_arn(text)
+    if fields is None or fields.service != "iam" or not fields.resource.startswith("user/"):
+        return role_of_arn(unit, text)
+    user = find_user(unit, fields.account, fields.resource.rpartition("/")[2])
+    return user if user is not None and user.arn == text else None
 
 
 def role_of_arn(unit: Unit, text: str) -> Role | None:

@@ -8,9 +8,8 @@ from typing import Any
 from stockade.core.context import Context
 from stockade.core.ids import unique_id
 from stockade.core.operation import Output
-from stockade.services.iam import aws_managed, view
+from stockade.services.iam import aws_managed, quotas, view
 from stockade.services.iam.access import all_policies, creation, policy_named
-from stockade.services.iam.attachments import attachments
 from stockade.services.iam.documents import check_managed
 from stockade.services.iam.errors import DeleteConflict, EntityAlreadyExists
 from stockade.services.iam.paging import PAGE, among, listed
@@ -24,7 +23,8 @@ from stockade.services.iam.resources import (
     whole_second,
 )
 from stockade.services.iam.service import iam
-from stockade.services.iam.tags import Tags, merged
+from stockade.services.iam.tags import Tags, merged_exactly
+from stockade.services.iam.usage import every_usage, is_used, usage
 
 
 @iam.operation(
@@ -44,6 +44,7 @@ def create_policy(
         raise EntityAlreadyExists(
             f"A policy called {policy_name} already exists. Duplicate names are not allowed."
         )
+    quotas.check_room(ctx, POLICIES, quotas.POLICIES, "PoliciesPerAccount")
     check_managed(policy_document)
     first = PolicyVersion(version_id="v1", document=policy_document, created=whole_second(ctx.now))
     policy = ManagedPolicy(
@@ -55,16 +56,16 @@ def create_policy(
         created=whole_second(ctx.now),
         updated=whole_second(ctx.now),
         versions=(first,),
-        tags=merged({}, tags, "Policy"),
+        tags=merged_exactly({}, tags, "Policy"),
     )
     ctx.unit.put(POLICIES, ctx.global_scope, policy)
-    return {"Policy": view.policy_detail(policy, 0)}
+    return {"Policy": view.policy_made(policy)}
 
 
 @iam.operation(access=policy_named("iam:GetPolicy"))
 def get_policy(ctx: Context, policy: ManagedPolicy, *, policy_arn: str) -> Output:
     """Return a managed policy without its document."""
-    return {"Policy": view.policy_detail(policy, _attachments(ctx, policy_arn))}
+    return {"Policy": view.policy_detail(policy, usage(ctx.unit, ctx.global_scope, policy_arn))}
 
 
 @iam.operation(access=all_policies)
@@ -74,24 +75,22 @@ def list_policies(
     scope: str = "All",
     only_attached: bool = False,
     path_prefix: str = "/",
+    policy_usage_filter: str | None = None,
     max_items: int = PAGE,
     marker: str | None = None,
 ) -> Output:
     """Return managed policies, AWS's before the account's own, each in the order of names."""
-    policies: list[ManagedPolicy] = []
-    if scope != "Local":
-        policies += aws_managed.POLICIES.values()
-    if scope != "AWS":
-        policies += ctx.unit.list(POLICIES, ctx.global_scope)
+    used = every_usage(ctx.unit, ctx.global_scope)
+    filtered = only_attached or policy_usage_filter is not None
     chosen = [
         policy
-        for policy in policies
+        for policy in _of_scope(ctx, scope)
         if policy.path.startswith(path_prefix)
-        and (not only_attached or _attachments(ctx, policy.arn))
+        and (not filtered or is_used(used.get(policy.arn, view.UNUSED), policy_usage_filter))
     ]
 
     def show(policy: ManagedPolicy) -> dict[str, Any]:
-        return view.policy(policy, _attachments(ctx, policy.arn))
+        return view.policy(policy, used.get(policy.arn, view.UNUSED))
 
     return listed("Policies", among(chosen, _list_id), _list_id, show, max_items, marker)
 
@@ -99,7 +98,7 @@ def list_policies(
 @iam.operation(access=policy_named("iam:DeletePolicy", writes=True), writes=True)
 def delete_policy(ctx: Context, policy: ManagedPolicy, *, policy_arn: str) -> Output:
     """Delete a managed policy that nobody has and whose other versions are deleted."""
-    if _attachments(ctx, policy_arn):
+    if usage(ctx.unit, ctx.global_scope, policy_arn) != view.UNUSED:
         raise DeleteConflict("Cannot delete a policy attached to entities.")
     if len(policy.versions) > 1:
         raise DeleteConflict(
@@ -110,8 +109,10 @@ def delete_policy(ctx: Context, policy: ManagedPolicy, *, policy_arn: str) -> Ou
     return {}
 
 
-def _attachments(ctx: Context, arn: str) -> int:
-    return attachments(ctx.unit, ctx.global_scope, arn)
+def _of_scope(ctx: Context, scope: str) -> list[ManagedPolicy]:
+    """Return the policies that a list's `Scope` means."""
+    of_aws = [] if scope == "Local" else list(aws_managed.policies().values())
+    return of_aws + ([] if scope == "AWS" else ctx.unit.list(POLICIES, ctx.global_scope))
 
 
 def _list_id(policy: ManagedPolicy) -> str:

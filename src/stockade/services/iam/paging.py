@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from stockade.core import paging
+from stockade.core.context import Context
 from stockade.services.iam.errors import ValidationError
+from stockade.services.iam.resources import Entity, InstanceProfile
+from stockade.store.resources import Collection
 
 T = TypeVar("T")
+N = TypeVar("N", bound=Entity | InstanceProfile)
 
 PAGE = 100
 """How many entries a page has when the request does not say."""
@@ -46,6 +50,18 @@ def tail(found: paging.Page[Any]) -> dict[str, Any]:
     if found.marker is None:
         return {"IsTruncated": False}
     return {"IsTruncated": True, "Marker": found.marker}
+
+
+def under_path(ctx: Context, collection: Collection[N], prefix: str) -> Fetch[N]:
+    """Return how to page through the named resources of the account under a path."""
+
+    def fetch(after: str, count: int) -> list[N]:
+        if prefix == "/":
+            return ctx.unit.list(collection, ctx.global_scope, after=after, limit=count)
+        every = ctx.unit.list(collection, ctx.global_scope, after=after)
+        return [each for each in every if each.path.startswith(prefix)][:count]
+
+    return fetch
 
 
 def among(items: Iterable[T], id_of: Callable[[T], str]) -> Fetch[T]:

@@ -25,9 +25,9 @@ from stockade.policy.simulate import ASSUMING, RESOURCE_POLICY, Simulation, Sour
 from stockade.services.iam import callers
 from stockade.services.iam.errors import InvalidInput, NoSuchEntity
 from stockade.services.iam.exclusions import Exclusions, Held, check, excluded, excludes_type
-from stockade.services.iam.lookup import find_policy, find_role, find_user
+from stockade.services.iam.lookup import find_group, find_policy, find_role, find_user
 from stockade.services.iam.paging import PAGE, listed
-from stockade.services.iam.resources import Entity, Role, User
+from stockade.services.iam.resources import Entity, Group, Role, User
 from stockade.services.iam.service import iam
 
 KINDS = ("user", "group", "role")
@@ -84,7 +84,7 @@ def simulate_custom_policy(
 @iam.operation(access=entity_of("iam:SimulatePrincipalPolicy"))
 def simulate_principal_policy(
     ctx: Context,
-    entity: User | Role,
+    entity: User | Group | Role,
     *,
     policy_source_arn: str,
     action_names: Sequence[str],
@@ -130,7 +130,7 @@ def get_context_keys_for_custom_policy(
 @iam.operation(access=entity_of("iam:GetContextKeysForPrincipalPolicy"))
 def get_context_keys_for_principal_policy(
     ctx: Context,
-    entity: User | Role,
+    entity: User | Group | Role,
     *,
     policy_source_arn: str,
     policy_input_list: Sequence[str] = (),
@@ -181,8 +181,11 @@ def _given(texts: Sequence[str]) -> Iterator[Source]:
 
 
 def _own(ctx: Context, entity: Entity) -> Iterator[Held]:
-    """Yield the policies of a user or role, named as AWS's simulator names them."""
-    kind = "user" if isinstance(entity, User) else "role"
+    """Yield the policies of a user, group or role, named as AWS's simulator names them.
+
+    Those of a user's groups speak for the user, too.
+    """
+    kind = type(entity).__name__.lower()
     for name, text in sorted(entity.inline.items()):
         source = Source(f"{kind}_{entity.name}_{name}", _compiled(text, "identity"), text)
         yield Held(source, kind, entity.name, name)
@@ -192,6 +195,10 @@ def _own(ctx: Context, entity: Entity) -> Iterator[Held]:
         if policy is not None and stored is not None:
             source = Source(stored.name, policy, stored.document)
             yield Held(source, kind, entity.name, stored.name, arn)
+    for each in entity.groups if isinstance(entity, User) else ():
+        group = find_group(ctx.unit, entity.account, each)
+        if group is not None:
+            yield from _own(ctx, group)
 
 
 def _kept(ctx: Context, entity: Entity, exclusions: Exclusions) -> Iterator[Source]:
@@ -202,10 +209,12 @@ def _kept(ctx: Context, entity: Entity, exclusions: Exclusions) -> Iterator[Sour
             yield held.source
 
 
-def _own_boundary(ctx: Context, entity: User | Role, exclusions: Exclusions) -> Policy | None:
-    if isinstance(entity, User) and not excludes_type(exclusions, "permission-boundary"):
-        return callers.user(ctx.unit, entity, "").boundary
-    return None
+def _own_boundary(
+    ctx: Context, entity: User | Group | Role, exclusions: Exclusions
+) -> Policy | None:
+    if isinstance(entity, Group) or excludes_type(exclusions, "permission-boundary"):
+        return None
+    return callers.boundary_of(ctx.unit, entity)
 
 
 def _boundary(texts: Sequence[str]) -> Policy | None:
@@ -282,7 +291,9 @@ def _named(arn: str) -> tuple[str, str, str]:
     return kind, fields.account, name
 
 
-def _find(ctx: Context, kind: str, account: str, name: str) -> User | Role | None:
+def _find(ctx: Context, kind: str, account: str, name: str) -> User | Group | Role | None:
     if kind == "user":
         return find_user(ctx.unit, account, name)
-    return find_role(ctx.unit, account, name) if kind == "role" else None
+    if kind == "group":
+        return find_group(ctx.unit, account, name)
+    return find_role(ctx.unit, account, name)

@@ -1,29 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tags of users, roles and managed policies: at most 50, names unique whatever their case."""
+"""Tags of users, roles, managed policies and instance profiles: at most 50.
+
+The names of users' and roles' tags are unique whatever their case; those of all others are not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.iam.access import policy_named, role_named, user_named
+from stockade.services.iam.access import (
+    instance_profile_named,
+    policy_named,
+    role_named,
+    user_named,
+)
 from stockade.services.iam.errors import InvalidInput, LimitExceeded
 from stockade.services.iam.paging import PAGE, among, listed
+from stockade.services.iam.quotas import TAGS
 from stockade.services.iam.resources import (
+    INSTANCE_PROFILES,
     POLICIES,
     ROLES,
     USERS,
+    InstanceProfile,
     ManagedPolicy,
     Role,
     User,
     scope_of,
 )
 from stockade.services.iam.service import iam
-
-TAG_LIMIT = 50
 
 Tags = Sequence[Mapping[str, str]]
 
@@ -86,7 +95,7 @@ def list_role_tags(
 def tag_policy(ctx: Context, policy: ManagedPolicy, *, policy_arn: str, tags: Tags) -> Output:
     """Add or replace tags of a managed policy."""
     del policy_arn
-    tagged = replace(policy, tags=merged(policy.tags, tags, "Policy"))
+    tagged = replace(policy, tags=merged_exactly(policy.tags, tags, "Policy"))
     ctx.unit.put(POLICIES, scope_of(policy.account), tagged)
     return {}
 
@@ -97,7 +106,7 @@ def untag_policy(
 ) -> Output:
     """Take tags off a managed policy."""
     del policy_arn
-    left = replace(policy, tags=without(policy.tags, tag_keys))
+    left = replace(policy, tags=without_exactly(policy.tags, tag_keys))
     ctx.unit.put(POLICIES, scope_of(policy.account), left)
     return {}
 
@@ -116,8 +125,48 @@ def list_policy_tags(
     return _listed(policy.tags, max_items, marker)
 
 
+@iam.operation(access=instance_profile_named("iam:TagInstanceProfile"), writes=True)
+def tag_instance_profile(
+    ctx: Context, profile: InstanceProfile, *, instance_profile_name: str, tags: Tags
+) -> Output:
+    """Add or replace tags of an instance profile."""
+    del instance_profile_name
+    tagged = replace(profile, tags=merged_exactly(profile.tags, tags, "InstanceProfile"))
+    ctx.unit.put(INSTANCE_PROFILES, ctx.global_scope, tagged)
+    return {}
+
+
+@iam.operation(access=instance_profile_named("iam:UntagInstanceProfile"), writes=True)
+def untag_instance_profile(
+    ctx: Context,
+    profile: InstanceProfile,
+    *,
+    instance_profile_name: str,
+    tag_keys: Sequence[str],
+) -> Output:
+    """Take tags off an instance profile."""
+    del instance_profile_name
+    left = replace(profile, tags=without_exactly(profile.tags, tag_keys))
+    ctx.unit.put(INSTANCE_PROFILES, ctx.global_scope, left)
+    return {}
+
+
+@iam.operation(access=instance_profile_named("iam:ListInstanceProfileTags"))
+def list_instance_profile_tags(
+    _ctx: Context,
+    profile: InstanceProfile,
+    *,
+    instance_profile_name: str,
+    max_items: int = PAGE,
+    marker: str | None = None,
+) -> Output:
+    """Return an instance profile's tags, sorted by name."""
+    del instance_profile_name
+    return _listed(profile.tags, max_items, marker)
+
+
 def merged(old: Mapping[str, str], new: Tags, kind: str) -> dict[str, str]:
-    """Return the tags that something has after `new` were put on it.
+    """Return the tags that a user or role has after `new` were put on it.
 
     A name that differs from an old one by its case alone takes the old one's place.
     """
@@ -126,18 +175,35 @@ def merged(old: Mapping[str, str], new: Tags, kind: str) -> dict[str, str]:
         raise InvalidInput(
             "Duplicate tag keys found. Please note that Tag keys are case insensitive."
         )
-    if any(name.startswith("aws:") for name in names):
-        raise InvalidInput("Tag keys beginning with aws: are reserved for AWS.")
-    tags = without(old, names) | {tag["Key"]: tag["Value"] for tag in new}
-    if len(tags) > TAG_LIMIT:
-        raise LimitExceeded(f"Cannot exceed quota for TagsPer{kind}: {TAG_LIMIT}")
-    return tags
+    return _together(without(old, names), new, kind)
 
 
-def without(tags: Mapping[str, str], names: Sequence[str] | set[str]) -> dict[str, str]:
-    """Return what is left of tags when some are taken off."""
+def merged_exactly(old: Mapping[str, str], new: Tags, kind: str) -> dict[str, str]:
+    """Return the tags that something else has after `new` were put on it."""
+    if len({tag["Key"] for tag in new}) != len(new):
+        raise InvalidInput("Duplicate tag keys found.")
+    return _together(old, new, kind)
+
+
+def without(tags: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return what is left of a user's or role's tags when some are taken off."""
     taken = {name.lower() for name in names}
     return {name: value for name, value in tags.items() if name.lower() not in taken}
+
+
+def without_exactly(tags: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return what is left of something else's tags when some are taken off."""
+    taken = set(names)
+    return {name: value for name, value in tags.items() if name not in taken}
+
+
+def _together(old: Mapping[str, str], new: Tags, kind: str) -> dict[str, str]:
+    if any(tag["Key"].lower().startswith("aws:") for tag in new):
+        raise InvalidInput("Tag keys beginning with aws: are reserved for AWS.")
+    tags = {**old, **{tag["Key"]: tag["Value"] for tag in new}}
+    if len(tags) > TAGS:
+        raise LimitExceeded(f"Cannot exceed quota for TagsPer{kind}: {TAGS}")
+    return tags
 
 
 def _listed(tags: Mapping[str, str], max_items: int, marker: str | None) -> Output:

@@ -12,10 +12,11 @@ from stockade.core.access import Demand, Touched
 from stockade.core.context import Context
 from stockade.core.ids import unique_id
 from stockade.core.operation import Output
-from stockade.services.iam import accounts, view
+from stockade.services.iam import accounts, quotas, view
 from stockade.services.iam.access import creation, folder, user_named, user_or_caller
+from stockade.services.iam.boundaries import checked
 from stockade.services.iam.errors import DeleteConflict, EntityAlreadyExists
-from stockade.services.iam.paging import PAGE, listed
+from stockade.services.iam.paging import PAGE, listed, under_path
 from stockade.services.iam.resources import (
     ACCESS_KEYS,
     USERS,
@@ -26,12 +27,21 @@ from stockade.services.iam.resources import (
 )
 from stockade.services.iam.service import iam
 from stockade.services.iam.tags import Tags, merged
+from stockade.services.iam.trusted import follow
 
 
 @iam.operation(access=creation("iam:CreateUser", "iam:TagUser", user_arn, "UserName"), writes=True)
-def create_user(ctx: Context, *, user_name: str, path: str = "/", tags: Tags = ()) -> Output:
+def create_user(
+    ctx: Context,
+    *,
+    user_name: str,
+    path: str = "/",
+    permissions_boundary: str = "",
+    tags: Tags = (),
+) -> Output:
     """Make a user without any permission."""
     _must_be_free(ctx, user_name)
+    quotas.check_room(ctx, USERS, quotas.USERS, "UsersPerAccount")
     user = User(
         account=ctx.account,
         name=user_name,
@@ -39,6 +49,7 @@ def create_user(ctx: Context, *, user_name: str, path: str = "/", tags: Tags = (
         unique_id=unique_id("AIDA", ctx.account, ctx.random),
         created=whole_second(ctx.now),
         tags=merged({}, tags, "User"),
+        boundary=checked(ctx, permissions_boundary),
     )
     ctx.unit.put(USERS, ctx.global_scope, user)
     return {"User": view.user_detail(user)}
@@ -60,13 +71,7 @@ def list_users(
     ctx: Context, *, path_prefix: str = "/", max_items: int = PAGE, marker: str | None = None
 ) -> Output:
     """Return the users under a path in the order of their names."""
-
-    def users(after: str, count: int) -> list[User]:
-        if path_prefix == "/":
-            return ctx.unit.list(USERS, ctx.global_scope, after=after, limit=count)
-        every = ctx.unit.list(USERS, ctx.global_scope, after=after)
-        return [user for user in every if user.path.startswith(path_prefix)][:count]
-
+    users = under_path(ctx, USERS, path_prefix)
     return listed("Users", users, lambda user: user.id, view.user, max_items, marker)
 
 
@@ -100,13 +105,16 @@ def update_user(
         for key in ctx.unit.find(ACCESS_KEYS, ctx.global_scope, "user", user.id):
             ctx.unit.put(ACCESS_KEYS, ctx.global_scope, replace(key, user=changed.id))
     ctx.unit.put(USERS, ctx.global_scope, changed)
+    follow(ctx.unit, user, changed)
     return {}
 
 
 @iam.operation(access=user_named("iam:DeleteUser"), writes=True)
 def delete_user(ctx: Context, user: User, *, user_name: str) -> Output:
-    """Delete a user that has no policies and no access keys any more."""
+    """Delete a user that has no policies, groups and access keys any more."""
     del user_name
+    if user.groups:
+        raise DeleteConflict("Cannot delete entity, must remove users from group first.")
     if user.attached:
         raise DeleteConflict("Cannot delete entity, must detach all policies first.")
     if user.inline:

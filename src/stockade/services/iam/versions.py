@@ -14,6 +14,7 @@ from stockade.services.iam.access import policy_named
 from stockade.services.iam.documents import check_managed, encoded
 from stockade.services.iam.errors import DeleteConflict, LimitExceeded, NoSuchEntity
 from stockade.services.iam.paging import PAGE, listed
+from stockade.services.iam.quotas import VERSIONS
 from stockade.services.iam.resources import (
     POLICIES,
     ManagedPolicy,
@@ -22,8 +23,6 @@ from stockade.services.iam.resources import (
     whole_second,
 )
 from stockade.services.iam.service import iam
-
-VERSIONS_LIMIT = 5
 
 
 @iam.operation(access=policy_named("iam:CreatePolicyVersion", writes=True), writes=True)
@@ -37,7 +36,7 @@ def create_policy_version(
 ) -> Output:
     """Add a version to a managed policy, in force at once if so asked."""
     del policy_arn
-    if len(policy.versions) >= VERSIONS_LIMIT:
+    if len(policy.versions) >= VERSIONS:
         raise LimitExceeded(
             "A managed policy can have up to 5 versions. Before you create a new version, you "
             "must delete an existing version."

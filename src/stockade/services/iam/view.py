@@ -4,17 +4,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from stockade.services.iam.documents import encoded
 from stockade.services.iam.resources import (
     AccessKey,
     Entity,
+    Group,
+    InstanceProfile,
     ManagedPolicy,
     PolicyVersion,
     Role,
     User,
 )
+
+
+class Usage(NamedTuple):
+    """How many users, groups and roles of an account have a policy, and how many it bounds."""
+
+    attached: int
+    bounding: int
+
+
+UNUSED = Usage(0, 0)
 
 
 def user(shown: User) -> dict[str, Any]:
@@ -24,30 +36,78 @@ def user(shown: User) -> dict[str, Any]:
 
 def user_detail(shown: User) -> dict[str, Any]:
     """Return a user as CreateUser and GetUser show it."""
-    return _with_tags(user(shown), shown.tags)
+    return _with_tags(user(shown) | boundary(shown), shown.tags)
 
 
-def role(shown: Role) -> dict[str, Any]:
-    """Return a role as lists show it."""
-    output = {
+def group(shown: Group) -> dict[str, Any]:
+    """Return a group."""
+    return {"GroupName": shown.name, "GroupId": shown.unique_id, **_common(shown), "Arn": shown.arn}
+
+
+def role_plain(shown: Role) -> dict[str, Any]:
+    """Return what every answer tells of a role."""
+    return {
         "RoleName": shown.name,
         "RoleId": shown.unique_id,
         **_common(shown),
         "Arn": shown.arn,
         "AssumeRolePolicyDocument": encoded(shown.trust_policy),
-        "MaxSessionDuration": shown.max_session_duration,
     }
+
+
+def role_made(shown: Role) -> dict[str, Any]:
+    """Return a role as CreateRole shows it."""
+    output = role_plain(shown) | boundary(shown)
+    return _with_tags(output, shown.tags)
+
+
+def role(shown: Role) -> dict[str, Any]:
+    """Return a role as lists show it."""
+    output = role_plain(shown) | {"MaxSessionDuration": shown.max_session_duration}
     if shown.description:
         output["Description"] = shown.description
     return output
 
 
-def role_detail(shown: Role) -> dict[str, Any]:
-    """Return a role as CreateRole and GetRole show it."""
-    return _with_tags(role(shown), shown.tags)
+def role_detail(shown: Role, last_used: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a role as GetRole shows it."""
+    output = role(shown) | boundary(shown) | {"RoleLastUsed": last_used}
+    return _with_tags(output, shown.tags)
 
 
-def policy(shown: ManagedPolicy, attachments: int) -> dict[str, Any]:
+def role_described(shown: Role) -> dict[str, Any]:
+    """Return a role as UpdateRoleDescription shows it."""
+    return role_plain(shown) | {"Description": shown.description}
+
+
+def boundary(shown: User | Role) -> dict[str, Any]:
+    """Return the member that tells of a boundary, where there is one.
+
+    AWS's answers have `Policy` as the type, its model has another word.
+    """
+    if not shown.boundary:
+        return {}
+    return {
+        "PermissionsBoundary": {
+            "PermissionsBoundaryType": "Policy",
+            "PermissionsBoundaryArn": shown.boundary,
+        }
+    }
+
+
+def instance_profile(shown: InstanceProfile, holds: Role | None) -> dict[str, Any]:
+    """Return an instance profile as lists show it, with the role it holds."""
+    return {
+        "InstanceProfileName": shown.name,
+        "InstanceProfileId": shown.profile_id,
+        "Path": shown.path,
+        "Arn": shown.arn,
+        "CreateDate": shown.created,
+        "Roles": [] if holds is None else [role_plain(holds)],
+    }
+
+
+def policy(shown: ManagedPolicy, usage: Usage) -> dict[str, Any]:
     """Return a managed policy as lists show it."""
     return {
         "PolicyName": shown.name,
@@ -55,20 +115,25 @@ def policy(shown: ManagedPolicy, attachments: int) -> dict[str, Any]:
         "Arn": shown.arn,
         "Path": shown.path,
         "DefaultVersionId": shown.default_version,
-        "AttachmentCount": attachments,
-        "PermissionsBoundaryUsageCount": 0,
+        "AttachmentCount": usage.attached,
+        "PermissionsBoundaryUsageCount": usage.bounding,
         "IsAttachable": True,
         "CreateDate": shown.created,
         "UpdateDate": shown.updated,
     }
 
 
-def policy_detail(shown: ManagedPolicy, attachments: int) -> dict[str, Any]:
+def policy_made(shown: ManagedPolicy) -> dict[str, Any]:
+    """Return a managed policy as CreatePolicy shows it."""
+    return _with_tags(policy(shown, UNUSED), shown.tags)
+
+
+def policy_detail(shown: ManagedPolicy, usage: Usage) -> dict[str, Any]:
     """Return a managed policy as GetPolicy shows it."""
-    output = policy(shown, attachments)
+    output = policy(shown, usage) | {"Tags": tag_list(shown.tags)}
     if shown.description:
         output["Description"] = shown.description
-    return _with_tags(output, shown.tags)
+    return output
 
 
 def version(of: ManagedPolicy, shown: PolicyVersion) -> dict[str, Any]:

@@ -85,7 +85,13 @@ class Stockade:
         dev = settings.mode == "dev"
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         ports = Ports(
-            {Credentials: directory, Principals: directory, Roles: directory, AuditLog: self}
+            {
+                Credentials: directory,
+                Principals: directory,
+                Roles: directory,
+                AuditLog: self,
+                Clock: self.clock,
+            }
         )
         self.services = services()
         self.gateway = Gateway(

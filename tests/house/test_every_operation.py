@@ -31,6 +31,11 @@ SAMPLES = {
     "AssumeRolePolicyDocument": '{"Version":"2012-10-17","Statement":[]}',
     "AccessKeyId": f"AKIA{'A' * 16}",
     "VersionId": "v1",
+    "AuthenticationCode1": "123456",
+    "AuthenticationCode2": "123456",
+    "SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/none",
+    "OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/none",
+    "SAMLProviderArn": f"arn:aws:iam::{ACCOUNT}:saml-provider/none",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"
@@ -52,7 +57,8 @@ def sample(name: str, shape: Any) -> Any:
         return SAMPLES[name]
     match shape.type_name:
         case "string":
-            return shape.enum[0] if getattr(shape, "enum", None) else "none"
+            least = shape.metadata.get("min", 0)
+            return shape.enum[0] if getattr(shape, "enum", None) else "none".ljust(least, "0")
         case "blob":
             return b"x" * 16
         case "integer" | "long":

@@ -26,7 +26,7 @@ from stockade.core.identity import Credential
 from stockade.core.ids import account_of
 from stockade.policy.compile import Policy
 from stockade.protocol.refusals import ExpiredToken, InvalidClientToken, InvalidToken
-from stockade.services.iam import accounts, callers, sessions
+from stockade.services.iam import accounts, callers, mfa_devices, sessions
 from stockade.services.iam.lookup import ACCOUNT, find_policy, find_role, find_user, role_of_arn
 from stockade.services.iam.resources import ACCESS_KEYS, Role, root_arn, scope_of
 from stockade.services.iam.sessions import InvalidSessionToken, IssuedSession
@@ -46,6 +46,7 @@ class IamDirectory:
     def __init__(self, vault: Vault, *, known_account: str | None = None) -> None:
         self._vault = vault
         self._known_account = known_account
+        self._attempts = mfa_devices.Attempts()
 
     def find_credential(
         self, unit: Unit, access_key_id: str, session_token: str | None, now: datetime
@@ -104,6 +105,10 @@ class IamDirectory:
             policy_arns=policy_arns,
             tags=tags,
         )
+
+    def check_mfa(self, ctx: Context, user: str, serial_number: str, code: str) -> bool:
+        """Return whether a code is one of a user's MFA device and take it; the unit must write."""
+        return mfa_devices.check(ctx, self._attempts, user, serial_number, code)
 
     def _known(self, unit: Unit, access_key_id: str) -> Credential:
         """Return one of dev's well-known credentials; nothing else has a key id of this form."""

@@ -14,6 +14,7 @@ from stockade.core.ids import unique_id
 from stockade.core.operation import Output
 from stockade.services.iam import accounts, view
 from stockade.services.iam.access import creation, folder, user_named, user_or_caller
+from stockade.services.iam.dependants import hanging_on
 from stockade.services.iam.errors import DeleteConflict, EntityAlreadyExists
 from stockade.services.iam.paging import PAGE, listed
 from stockade.services.iam.resources import (
@@ -113,6 +114,8 @@ def delete_user(ctx: Context, user: User, *, user_name: str) -> Output:
         raise DeleteConflict("Cannot delete entity, must delete policies first.")
     if ctx.unit.find(ACCESS_KEYS, ctx.global_scope, "user", user.id, limit=1):
         raise DeleteConflict("Cannot delete entity, must delete access keys first.")
+    if conflict := hanging_on(ctx.unit, user):
+        raise DeleteConflict(conflict)
     ctx.unit.delete(USERS, ctx.global_scope, user.id)
     return {}
 

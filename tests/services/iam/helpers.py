@@ -52,7 +52,7 @@ def refused(call: Any, **arguments: Any) -> tuple[str, int, str]:
     return (
         response["Error"]["Code"],
         response["ResponseMetadata"]["HTTPStatusCode"],
-        response["Error"]["Message"],
+        response["Error"].get("Message", ""),
     )
 
 

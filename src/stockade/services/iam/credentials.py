@@ -26,7 +26,8 @@ from stockade.core.identity import Credential
 from stockade.core.ids import account_of
 from stockade.policy.compile import Policy
 from stockade.protocol.refusals import ExpiredToken, InvalidClientToken, InvalidToken
-from stockade.services.iam import accounts, callers, mfa_devices, sessions
+from stockade.services.iam import accounts, callers, identity_providers, mfa_devices, sessions
+from stockade.services.iam.identity_providers import OidcProvider, SamlProvider
 from stockade.services.iam.lookup import ACCOUNT, find_policy, find_role, find_user, role_of_arn
 from stockade.services.iam.resources import ACCESS_KEYS, Role, root_arn, scope_of
 from stockade.services.iam.sessions import InvalidSessionToken, IssuedSession
@@ -105,6 +106,18 @@ class IamDirectory:
             policy_arns=policy_arns,
             tags=tags,
         )
+
+    def find_oidc_provider(self, unit: Unit, account: str, issuer: str) -> OidcProvider | None:
+        """Return the provider of an issuer that an account trusts."""
+        return identity_providers.find_oidc_provider(unit, account, issuer)
+
+    def find_saml_provider(self, unit: Unit, provider_arn: str) -> SamlProvider | None:
+        """Return the SAML provider of an ARN."""
+        return identity_providers.find_saml_provider(unit, provider_arn)
+
+    def saml_private_keys(self, unit: Unit, provider: SamlProvider) -> list[bytes]:
+        """Return the keys, as PEM, that open a provider's encrypted assertions; newest first."""
+        return identity_providers.saml_private_keys(unit, self._vault, provider)
 
     def check_mfa(self, ctx: Context, user: str, serial_number: str, code: str) -> bool:
         """Return whether a code is one of a user's MFA device and take it; the unit must write."""

@@ -13,6 +13,8 @@ from stockade.store.unit import Unit
 
 ROW = "settings"
 
+RootFeature = Literal["RootCredentialsManagement", "RootSessions"]
+
 
 class PasswordPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """An account's password policy; the defaults are those of a policy that says nothing."""
@@ -39,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outbound_issuer: str = ""
     """The issuer of tokens for others, which stays when the feature is switched off."""
     outbound_enabled: bool = False
+    root_features: tuple[RootFeature, ...] = ()
+    """What the organization that this account manages does with its members' roots."""
 
 
 SETTINGS: Collection[Settings] = Collection(

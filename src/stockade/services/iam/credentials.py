@@ -26,7 +26,14 @@ from stockade.core.identity import Credential
 from stockade.core.ids import account_of
 from stockade.policy.compile import Policy
 from stockade.protocol.refusals import ExpiredToken, InvalidClientToken, InvalidToken
-from stockade.services.iam import accounts, callers, identity_providers, mfa_devices, sessions
+from stockade.services.iam import (
+    account_settings,
+    accounts,
+    callers,
+    identity_providers,
+    mfa_devices,
+    sessions,
+)
 from stockade.services.iam.identity_providers import OidcProvider, SamlProvider
 from stockade.services.iam.lookup import ACCOUNT, find_policy, find_role, find_user, role_of_arn
 from stockade.services.iam.resources import ACCESS_KEYS, Role, root_arn, scope_of
@@ -118,6 +125,15 @@ class IamDirectory:
     def saml_private_keys(self, unit: Unit, provider: SamlProvider) -> list[bytes]:
         """Return the keys, as PEM, that open a provider's encrypted assertions; newest first."""
         return identity_providers.saml_private_keys(unit, self._vault, provider)
+
+    def outbound_issuer(self, unit: Unit, account: str) -> str | None:
+        """Return the issuer of an account's tokens for others, None while there are to be none."""
+        settings = account_settings.settings_of(unit, account)
+        return settings.outbound_issuer if settings.outbound_enabled else None
+
+    def root_features(self, unit: Unit, management_account: str) -> tuple[str, ...]:
+        """Return what an organization may do with its members' roots."""
+        return account_settings.settings_of(unit, management_account).root_features
 
     def check_mfa(self, ctx: Context, user: str, serial_number: str, code: str) -> bool:
         """Return whether a code is one of a user's MFA device and take it; the unit must write."""

@@ -9,6 +9,11 @@ What AWS promises here, and the file that keeps it:
 * Managed policies with five versions, one of them in force               managed.py, versions.py
 * Policies are checked in AWS's words and come back URL-encoded           documents.py
 * Tags on users, roles and policies                                       tags.py
+* Passwords under the account's policy, hashed with Argon2id and sealed    passwords.py
+* MFA devices whose codes are really checked, each taken once             mfa.py, mfa_devices.py
+* Certificates and public keys that are what they say; keys never shown   server_certificates.py
+* Identity providers, whose metadata is read safely                       saml_metadata.py
+* The credential report, as it was when it was made                       credential_report.py
 * Behind every signature a principal with the policies that speak for it  credentials.py
 * Sessions that any process can check without asking another              sessions.py
 

@@ -74,6 +74,7 @@ def test_a_seed_is_shown_once_and_sealed(stockade: Stockade, iam: Any) -> None:
     serial = f"arn:aws:iam::{ACCOUNT}:mfa/eng/phone"
     assert (shown["SerialNumber"], shown["Tags"]) == (serial, tags)
     assert len(shown["Base32StringSeed"]) == 64
+    assert shown["QRCodePNG"].startswith(b"\x89PNG")
     assert iam.list_virtual_mfa_devices()["VirtualMFADevices"] == [{"SerialNumber": serial}]
     with stockade.store.read() as unit:
         (kept,) = unit.list(MFA_DEVICES, scope_of(ACCOUNT))
@@ -101,6 +102,8 @@ def test_a_device_goes_to_a_user_with_two_codes_and_away_again(iam: Any) -> None
         409,
         "MFA VirtualDevice in use. Must deactivate first.",
     )
+    conflict = "Cannot delete entity, must remove tokens from principal first."
+    assert refused(iam.delete_user, UserName="alice") == ("DeleteConflict", 409, conflict)
     iam.deactivate_mfa_device(UserName="alice", SerialNumber=SERIAL)
     assert iam.list_mfa_devices(UserName="alice")["MFADevices"] == []
     assert len(iam.list_virtual_mfa_devices(AssignmentStatus="Unassigned")) == 3
@@ -128,6 +131,13 @@ def test_a_pair_counts_once(iam: Any) -> None:
     iam.enable_mfa_device(**named, **codes(seed, ahead=10))
     iam.resync_mfa_device(**named, **codes(seed, ahead=20))
     assert refused(iam.resync_mfa_device, **named, **codes(seed, ahead=20)) == INVALID
+
+
+def test_a_name_may_be_as_long_as_its_serial_number(iam: Any) -> None:
+    longest = 256 - len(f"arn:aws:iam::{ACCOUNT}:mfa/")
+    make(iam, "x" * longest)
+    too_long = refused(iam.create_virtual_mfa_device, VirtualMFADeviceName="x" * (longest + 1))
+    assert too_long[:2] == ("ValidationError", 400)
 
 
 def test_what_is_not_there_or_not_ones_own(iam: Any) -> None:

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.protocol.refusals import AccessDenied
-from stockade.services.iam import view
+from stockade.services.iam import qr_code, view
 from stockade.services.iam.access import creation, folder, user_named, user_or_caller
+from stockade.services.iam.account_aliases import ALIASES
 from stockade.services.iam.credential_errors import InvalidAuthenticationCode
 from stockade.services.iam.errors import (
     DeleteConflict,
@@ -52,6 +53,8 @@ from stockade.services.iam.tags import Tags
 
 SEED_SIZE = 40
 DEVICES_PER_USER = 8
+LONGEST_SERIAL = 256
+"""What other operations take."""
 
 
 def _located(ctx: Context, params: Mapping[str, Any]) -> Named:
@@ -69,15 +72,24 @@ def _located(ctx: Context, params: Mapping[str, Any]) -> Named:
 def create_virtual_mfa_device(
     ctx: Context, *, path: str = "/", virtual_mfa_device_name: str, tags: Tags = ()
 ) -> Output:
-    """Make a device that is nobody's yet and return its seed, this once."""
+    """Make a device that is nobody's yet and return its seed, also as a QR code, this once."""
     serial = device_arn(ctx.account, path, virtual_mfa_device_name)
     if find_device(ctx.unit, ctx.account, serial) is not None:
         raise EntityAlreadyExists("MFA device already exists.")
+    if len(serial) > LONGEST_SERIAL:
+        raise ValidationError("The specified value for virtualMFADeviceName is too long.")
     seed = ctx.random(SEED_SIZE)
     sealed = ctx.seal(ctx.global_scope, device_place(serial), seed)
     device = MfaDevice(serial=serial, sealed=sealed, tags=first_tags(tags))
     ctx.unit.put(MFA_DEVICES, ctx.global_scope, device)
-    shown: dict[str, Any] = {"SerialNumber": serial, "Base32StringSeed": base64.b32encode(seed)}
+    secret = base64.b32encode(seed)
+    shown: dict[str, Any] = {
+        "SerialNumber": serial,
+        "Base32StringSeed": secret,
+        "QRCodePNG": qr_code.png(
+            f"otpauth://totp/{virtual_mfa_device_name}@{_account_name(ctx)}?secret={secret.decode()}"
+        ),
+    }
     if tags:
         shown["Tags"] = view.tag_list(device.tags)
     return {"VirtualMFADevice": shown}
@@ -280,6 +292,12 @@ def _synchronised(ctx: Context, device: MfaDevice, first: str, second: str) -> M
     if after is None:
         raise InvalidAuthenticationCode("Authentication code for device is not valid.")
     return after
+
+
+def _account_name(ctx: Context) -> str:
+    """Return what an authenticator shows of the account: its alias, or its number."""
+    aliases = ctx.unit.list(ALIASES, ctx.global_scope)
+    return aliases[0].name if aliases else ctx.account
 
 
 def _by_id(ctx: Context) -> dict[str, User]:

@@ -16,6 +16,7 @@ from cryptography import x509
 from lxml import etree
 
 from stockade.services.iam.errors import InvalidInput
+from stockade.services.iam.server_keys import UNREADABLE
 
 METADATA = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -50,7 +51,7 @@ def _check_certificate(text: str) -> None:
     try:
         der = base64.b64decode("".join(text.split()), validate=True)
         x509.load_der_x509_certificate(der)
-    except (binascii.Error, ValueError):
+    except (*UNREADABLE, binascii.Error):
         raise _unreadable() from None
 
 

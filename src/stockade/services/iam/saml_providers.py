@@ -40,6 +40,7 @@ from stockade.services.iam.named import (
 )
 from stockade.services.iam.paging import PAGE
 from stockade.services.iam.saml_metadata import check_metadata
+from stockade.services.iam.server_keys import UNREADABLE
 from stockade.services.iam.service import iam
 from stockade.services.iam.tags import Tags
 
@@ -237,7 +238,7 @@ def _without_key(provider: SamlProvider, key_id: str) -> SamlProvider:
 def _key(ctx: Context, pem: str) -> SamlKey:
     try:
         load_pem_private_key(pem.encode(), None)
-    except (ValueError, TypeError):
+    except UNREADABLE:
         raise InvalidInput("Could not parse private key") from None
     key_id = "SAMLPK" + random_letters(ID_LETTERS, ctx.random)
     sealed = ctx.seal(ctx.global_scope, saml_key_place(key_id), pem.encode())

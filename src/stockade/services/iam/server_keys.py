@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -16,12 +16,16 @@ from cryptography.hazmat.primitives.serialization import (
 
 from stockade.services.iam.credential_errors import KeyPairMismatch, MalformedCertificate
 
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What the library raises of certificates and keys that are none, or that it does not know."""
+
 
 def read_server_certificate(body: str, chain: str, now: datetime) -> x509.Certificate:
     """Return a certificate that counts at this moment, or raise what AWS says of it."""
     try:
         certificate = x509.load_pem_x509_certificate(body.encode())
-    except ValueError:
+        certificate.public_key()
+    except UNREADABLE:
         raise MalformedCertificate(
             "Unable to parse certificate. Please ensure the certificate is in PEM format."
         ) from None
@@ -44,7 +48,7 @@ def check_pair(certificate: x509.Certificate, private_key: str) -> None:
     """Raise where a private key is none in clear PEM, or not the certificate's."""
     try:
         key = load_pem_private_key(private_key.encode(), None)
-    except (ValueError, TypeError):
+    except UNREADABLE:
         raise MalformedCertificate(
             "Unable to parse private key. Please ensure the private key is in PEM format and is "
             "not encrypted."
@@ -64,7 +68,7 @@ def _check_chain(certificate: x509.Certificate, chain: str) -> None:
     """Raise where a certificate of the chain has not signed the one before it."""
     try:
         issuers = x509.load_pem_x509_certificates(chain.encode())
-    except ValueError:
+    except UNREADABLE:
         # What AWS answers here has no message.
         raise MalformedCertificate from None
     for index, (signed, issuer) in enumerate(pairwise((certificate, *issuers))):
@@ -80,6 +84,6 @@ def _check_chain(certificate: x509.Certificate, chain: str) -> None:
 def _issued(signed: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         signed.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True

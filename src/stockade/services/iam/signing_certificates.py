@@ -20,6 +20,7 @@ from stockade.services.iam.credential_errors import DuplicateCertificate, Malfor
 from stockade.services.iam.errors import InvalidInput, LimitExceeded, NoSuchEntity
 from stockade.services.iam.paging import PAGE, among, listed
 from stockade.services.iam.resources import User, whole_second
+from stockade.services.iam.server_keys import UNREADABLE
 from stockade.services.iam.service import iam
 from stockade.store.resources import Collection
 
@@ -131,7 +132,7 @@ def _identifier(ctx: Context, body: str) -> str:
     """Return the id of a certificate that can be read and has not run out."""
     try:
         certificate = x509.load_pem_x509_certificate(body.encode())
-    except ValueError:
+    except UNREADABLE:
         raise _malformed(body) from None
     if certificate.not_valid_after_utc < ctx.now:
         raise _malformed(body)

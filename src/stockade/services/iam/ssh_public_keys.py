@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -31,6 +30,7 @@ from stockade.services.iam.credential_errors import (
 from stockade.services.iam.errors import LimitExceeded, NoSuchEntity, ValidationError
 from stockade.services.iam.paging import PAGE, among, listed
 from stockade.services.iam.resources import User, whole_second
+from stockade.services.iam.server_keys import UNREADABLE
 from stockade.services.iam.service import iam
 from stockade.services.iam.signing_certificates import Status, settable
 from stockade.store.resources import Collection
@@ -151,7 +151,7 @@ def _read(body: str) -> RSAPublicKey:
             key: object = load_pem_public_key(text)
         else:
             key = load_ssh_public_key(text)
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise UnrecognizedPublicKeyEncoding("Invalid public key uploaded.") from None
     if not isinstance(key, RSAPublicKey) or not SHORTEST <= key.key_size <= LONGEST:
         raise InvalidPublicKey("Invalid body for public key")

@@ -107,6 +107,7 @@ class Stockade:
                 Organization: OrganizationDirectory(),
                 Accounts: OrganizationAccounts(every_number=dev),
                 Calls: self,
+                Clock: self.clock,
             }
         )
         self.services = services()

@@ -49,6 +49,11 @@ SAMPLES = {
     "ResourceId": "r-none",
     "CreateAccountRequestId": "car-nonenone",
     "Email": "nobody@example.com",
+    "AuthenticationCode1": "123456",
+    "AuthenticationCode2": "123456",
+    "SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/none",
+    "OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/none",
+    "SAMLProviderArn": f"arn:aws:iam::{ACCOUNT}:saml-provider/none",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"
@@ -70,7 +75,8 @@ def sample(name: str, shape: Any) -> Any:
         return SAMPLES[name]
     match shape.type_name:
         case "string":
-            return shape.enum[0] if getattr(shape, "enum", None) else "none"
+            least = shape.metadata.get("min", 0)
+            return shape.enum[0] if getattr(shape, "enum", None) else "none".ljust(least, "0")
         case "blob":
             return b"x" * 16
         case "integer" | "long":

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from stockade.core.context import Context
+from stockade.core.ids import system_random
+from stockade.services.iam import callers
 from stockade.testing.transport import session
 
 if TYPE_CHECKING:
@@ -47,7 +52,7 @@ def refused(call: Any, **arguments: Any) -> tuple[str, int, str]:
     return (
         response["Error"]["Code"],
         response["ResponseMetadata"]["HTTPStatusCode"],
-        response["Error"]["Message"],
+        response["Error"].get("Message", ""),
     )
 
 
@@ -73,3 +78,21 @@ def user(stockade: Stockade, admin: boto3.Session, name: str, *statements: Any) 
     if statements:
         iam.put_user_policy(UserName=name, PolicyName="inline", PolicyDocument=policy(*statements))
     return with_key(stockade, iam.create_access_key(UserName=name)["AccessKey"])
+
+
+@contextmanager
+def below(stockade: Stockade) -> Iterator[Context]:
+    """Yield a writing context of the account's root, for what services ask below the API."""
+    with stockade.store.write() as unit:
+        yield Context(
+            now=stockade.clock.now(),
+            request_id="",
+            region="us-east-1",
+            caller=callers.root(ACCOUNT, "test"),
+            unit=unit,
+            record=stockade.journal.append,
+            random=system_random,
+            nonce=lambda: system_random(28),
+            vault=stockade.vault,
+            ports=stockade.gateway._ports,
+        )

@@ -441,7 +441,7 @@ def test_the_boundary_of_a_role(iam: Any) -> None:
     bound = iam.create_policy(PolicyName="bound", PolicyDocument=policy(allow("kms:*")))["Policy"]
     role = iam.create_role(
         RoleName="worker",
-        AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}),
+        AssumeRolePolicyDocument=trust(ACCOUNT),
         PermissionsBoundary=bound["Arn"],
     )["Role"]
     iam.put_role_policy(RoleName="worker", PolicyName="all", PolicyDocument=policy(allow("*")))

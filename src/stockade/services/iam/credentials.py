@@ -26,7 +26,15 @@ from stockade.core.identity import Credential
 from stockade.core.ids import account_of
 from stockade.policy.compile import Policy
 from stockade.protocol.refusals import ExpiredToken, InvalidClientToken, InvalidToken
-from stockade.services.iam import accounts, callers, sessions
+from stockade.services.iam import (
+    account_settings,
+    accounts,
+    callers,
+    identity_providers,
+    mfa_devices,
+    sessions,
+)
+from stockade.services.iam.identity_providers import OidcProvider, SamlProvider
 from stockade.services.iam.lookup import (
     ACCOUNT,
     entity_of_arn,
@@ -53,6 +61,7 @@ class IamDirectory:
     def __init__(self, vault: Vault, *, known_account: str | None = None) -> None:
         self._vault = vault
         self._known_account = known_account
+        self._attempts = mfa_devices.Attempts()
 
     def find_credential(
         self, unit: Unit, access_key_id: str, session_token: str | None, now: datetime
@@ -111,6 +120,31 @@ class IamDirectory:
             policy_arns=policy_arns,
             tags=tags,
         )
+
+    def find_oidc_provider(self, unit: Unit, account: str, issuer: str) -> OidcProvider | None:
+        """Return the provider of an issuer that an account trusts."""
+        return identity_providers.find_oidc_provider(unit, account, issuer)
+
+    def find_saml_provider(self, unit: Unit, provider_arn: str) -> SamlProvider | None:
+        """Return the SAML provider of an ARN."""
+        return identity_providers.find_saml_provider(unit, provider_arn)
+
+    def saml_private_keys(self, unit: Unit, provider: SamlProvider) -> list[bytes]:
+        """Return the keys, as PEM, that open a provider's encrypted assertions; newest first."""
+        return identity_providers.saml_private_keys(unit, self._vault, provider)
+
+    def outbound_issuer(self, unit: Unit, account: str) -> str | None:
+        """Return the issuer of an account's tokens for others, None while there are to be none."""
+        settings = account_settings.settings_of(unit, account)
+        return settings.outbound_issuer if settings.outbound_enabled else None
+
+    def root_features(self, unit: Unit, management_account: str) -> tuple[str, ...]:
+        """Return what an organization may do with its members' roots."""
+        return account_settings.settings_of(unit, management_account).root_features
+
+    def check_mfa(self, ctx: Context, user: str, serial_number: str, code: str) -> bool:
+        """Return whether a code is one of a user's MFA device and take it; the unit must write."""
+        return mfa_devices.check(ctx, self._attempts, user, serial_number, code)
 
     def _known(self, unit: Unit, access_key_id: str) -> Credential:
         """Return one of dev's well-known credentials; nothing else has a key id of this form."""

@@ -19,6 +19,11 @@ What AWS promises here, and the file that keeps it:
 * Dates of last use of keys and roles, from the audit trail               last_used.py
 * Which services somebody may use, and used last when                     last_access.py
 * The whole account at once, and its quotas                               details.py, summary.py
+* Passwords under the account's policy, hashed with Argon2id and sealed    passwords.py
+* MFA devices whose codes are really checked, each taken once             mfa.py, mfa_devices.py
+* Certificates and public keys that are what they say; keys never shown   server_certificates.py
+* Identity providers, whose metadata is read safely                       saml_metadata.py
+* The credential report, as it was when it was made                       credential_report.py
 * Behind every signature a principal with the policies that speak for it  credentials.py
 * A simulator that decides as requests are decided                         simulation.py
 * Sessions that any process can check without asking another              sessions.py

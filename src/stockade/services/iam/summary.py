@@ -11,6 +11,7 @@ from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.services.iam import documents, quotas
+from stockade.services.iam.credential_counts import credential_counts
 from stockade.services.iam.resources import (
     ACCESS_KEYS,
     GROUPS,
@@ -53,18 +54,6 @@ QUOTAS: Mapping[str, int] = MappingProxyType(
         "SigningCertificatesPerUserQuota": 2,
     }
 )
-NONE_HERE: Mapping[str, int] = MappingProxyType(
-    {
-        "AccountMFAEnabled": 0,
-        "AccountPasswordPresent": 0,
-        "AccountSigningCertificatesPresent": 0,
-        "MFADevices": 0,
-        "MFADevicesInUse": 0,
-        "Providers": 0,
-        "ServerCertificates": 0,
-    }
-)
-"""What is not counted yet."""
 
 
 @iam.operation(access=on_everything("iam:GetAccountSummary"))
@@ -76,11 +65,10 @@ def get_account_summary(ctx: Context) -> Output:
     root_keys = unit.find(ACCESS_KEYS, scope, "user", "", limit=1)
     return {
         "SummaryMap": {
-            **NONE_HERE,
+            **credential_counts(unit, ctx.account),
             **QUOTAS,
             **counts,
             "PolicyVersionsInUse": versions,
             "AccountAccessKeysPresent": len(root_keys),
-            "GlobalEndpointTokenVersion": 1,
         }
     }

@@ -15,6 +15,7 @@ from stockade.core.operation import Output
 from stockade.services.iam import accounts, quotas, view
 from stockade.services.iam.access import creation, folder, user_named, user_or_caller
 from stockade.services.iam.boundaries import checked
+from stockade.services.iam.dependants import hanging_on
 from stockade.services.iam.errors import DeleteConflict, EntityAlreadyExists
 from stockade.services.iam.paging import PAGE, listed, under_path
 from stockade.services.iam.resources import (
@@ -121,6 +122,8 @@ def delete_user(ctx: Context, user: User, *, user_name: str) -> Output:
         raise DeleteConflict("Cannot delete entity, must delete policies first.")
     if ctx.unit.find(ACCESS_KEYS, ctx.global_scope, "user", user.id, limit=1):
         raise DeleteConflict("Cannot delete entity, must delete access keys first.")
+    if conflict := hanging_on(ctx.unit, user):
+        raise DeleteConflict(conflict)
     ctx.unit.delete(USERS, ctx.global_scope, user.id)
     return {}
 

@@ -35,6 +35,7 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.kms import kms
 from stockade.services.sts import sts
 from stockade.services.sts.requires import Roles
+from stockade.services.sts.unjoined import UNJOINED
 from stockade.store.entries import Attribute
 from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal, parse_seal
@@ -85,7 +86,13 @@ class Stockade:
         dev = settings.mode == "dev"
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         ports = Ports(
-            {Credentials: directory, Principals: directory, Roles: directory, AuditLog: self}
+            {
+                **UNJOINED,
+                Credentials: directory,
+                Principals: directory,
+                Roles: directory,
+                AuditLog: self,
+            }
         )
         self.services = services()
         self.gateway = Gateway(

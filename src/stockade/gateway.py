@@ -22,7 +22,7 @@ from stockade.core.context import NONCE_SIZE, Context
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller, Credential
 from stockade.core.ids import Random, RandomPool
-from stockade.core.operation import BoundOperation, Output, Service
+from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
 from stockade.protocol import sigv4
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
@@ -31,6 +31,7 @@ from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.refusals import (
     AccessDenied,
     ExpiredToken,
+    InvalidClientToken,
     MissingAuthenticationToken,
     Refusal,
 )
@@ -124,8 +125,14 @@ class Gateway:
         self, http: HttpRequest, wire: Wire, claim: Claim, bound: Bound, unit: Unit, request_id: str
     ) -> HttpResponse:
         ctx = self._context(http, bound, claim, unit, request_id)
-        self._authenticate(http, bound, claim, ctx, wire.family)
+        identify = bound.operation.identify
+        if identify is None:
+            self._authenticate(http, bound, claim, ctx, wire.family)
+        else:
+            ctx.recipient = self._unknown_account
         params = self._read(http, wire, bound, ctx)
+        if identify is not None:
+            self._identify(identify, ctx, bound, params, wire.family)
         return wire.render(bound.wire, self.perform(ctx, bound, params, wire.family), request_id)
 
     def perform(self, ctx: Context, bound: Bound, params: Mapping[str, Any], family: str) -> Output:
@@ -221,6 +228,18 @@ class Gateway:
             self._record_stranger(ctx, bound, claim, refusal, family)
             raise
 
+    def _identify(
+        self, identify: Identify, ctx: Context, bound: Bound, params: Mapping[str, Any], family: str
+    ) -> None:
+        """Enter the caller that an unsigned request vouches for; record and raise the refusal."""
+        try:
+            identify(ctx, params)
+        except AwsError as refusal:
+            record = self._record(ctx, bound)
+            record.request_parameters = bound.shapes.request(params)
+            self._journal.append(_refused(record, refusal, family))
+            raise
+
     def _credential(
         self, http: HttpRequest, bound: Bound, claim: Claim, ctx: Context
     ) -> Credential:
@@ -244,6 +263,8 @@ class Gateway:
         sigv4.check_signature(http, signed, key)
         if credential.expires is not None and credential.expires <= ctx.now:
             raise ExpiredToken
+        if credential.closed and bound.service.entry.signing_name in credential.closed:
+            raise InvalidClientToken
         return credential
 
     def _signing_key(self, signed: SignedRequest, ctx: Context) -> bytes:
@@ -320,4 +341,4 @@ def _text(value: bytes | None) -> str:
     return value.decode("latin-1")[:1024] if value else ""
 
 
-_NOBODY = Caller.nobody()
+_NOBODY = replace(Caller.nobody(), audit_identity=audit.anonymous_identity(""))

@@ -99,7 +99,7 @@ class Audit:
             request_id=ctx.request_id,
             event_id=self._ids.uuid_at(ctx.now),
             read_only=read_only,
-            recipient_account_id=ctx.account,
+            recipient_account_id=ctx.account or ctx.recipient,
         )
         if ctx.secure:
             record.tls_details = {"clientProvidedHostHeader": ctx.host}

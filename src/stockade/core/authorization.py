@@ -95,7 +95,8 @@ def _lookup(ctx: Context, demand: Demand) -> Lookup:
             return (demand.account,)
         if key.startswith("aws:principaltag/"):
             return _principal_tag(ctx, key.removeprefix("aws:principaltag/"))
-        return demand.keys(key)
+        brought = ctx.caller.keys.get(key)
+        return demand.keys(key) if brought is None else brought
 
     return find
 
@@ -128,10 +129,19 @@ def _issued(ctx: Context) -> tuple[str, ...] | None:
     return (issued.isoformat(timespec="seconds")[:19] + "Z",) if issued else None
 
 
+def _mfa_age(ctx: Context) -> tuple[str, ...] | None:
+    """Return the seconds since the second factor was shown, if one was."""
+    grant = ctx.caller.grant
+    if grant is None or grant.mfa is None:
+        return ctx.caller.keys.get("aws:multifactorauthage")
+    return (str(int((ctx.now - grant.mfa).total_seconds())),)
+
+
 GLOBAL_KEYS: Mapping[str, Value] = MappingProxyType(
     {
         "aws:currenttime": lambda ctx: (ctx.now.isoformat(timespec="seconds")[:19] + "Z",),
         "aws:epochtime": lambda ctx: (str(int(ctx.now.timestamp())),),
+        "aws:multifactorauthage": _mfa_age,
         "aws:principalaccount": lambda ctx: (ctx.account,),
         "aws:principalarn": lambda ctx: (ctx.caller.principal.role_arn or ctx.caller.arn,),
         "aws:principalisawsservice": lambda _ctx: ("false",),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from stockade.core.sessions import Grant
 from stockade.policy.compile import Policy
 from stockade.policy.request import Principal
 
@@ -33,6 +34,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The IAM user's name, `aws:username`; empty for everybody else."""
     tags: Mapping[str, str] = {}
     session_issued: datetime | None = None
+    grant: Grant | None = None
+    """The terms of a temporary credential; None for long-lived keys."""
     audit_identity: msgspec.Raw
     """CloudTrail's `userIdentity`, encoded once."""
 
@@ -62,6 +65,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     caller: Caller
     expires: datetime | None = None
     """When a session's credential ends; None for long-lived keys."""
+    closed: frozenset[str] = frozenset()
+    """The services, by signing name, that this credential does not open (GetSessionToken, IAM)."""
 
     def __repr__(self) -> str:
         return f"Credential({self.caller.access_key_id})"

@@ -34,6 +34,7 @@ from stockade.services.iam import accounts, iam
 from stockade.services.iam.credentials import IamDirectory
 from stockade.services.kms import kms
 from stockade.services.sts import sts
+from stockade.services.sts.issuers import Issuers
 from stockade.services.sts.requires import Roles
 from stockade.services.sts.unjoined import UNJOINED
 from stockade.store.entries import Attribute
@@ -92,6 +93,7 @@ class Stockade:
                 Principals: directory,
                 Roles: directory,
                 AuditLog: self,
+                Issuers: Issuers(self.clock, loopback=dev),
             }
         )
         self.services = services()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -11,11 +13,18 @@ from msgspec.structs import replace
 
 from stockade.core.access import Demand, Touched
 from stockade.core.context import Context
+from stockade.crypto.aead import Tampered
 from stockade.policy.decide import RESOURCE, Decision, Layers, decide
 from stockade.policy.explain import Trace, denial_text, trace
 from stockade.policy.request import Lookup, Query
 from stockade.protocol.refusals import AccessDenied
+from stockade.store.resources import Scope
+from stockade.store.unit import Unit
+from stockade.store.vault import Sealed, Vault
 
+MESSAGE_PLACE = "sts/authorization-message"
+LONGEST_MESSAGE = 65_536
+"""Bytes that an encoded message may unpack to."""
 Value = Callable[[Context], tuple[str, ...] | None]
 
 
@@ -60,6 +69,16 @@ def question(ctx: Context, demand: Demand) -> tuple[Query, Layers]:
         session=caller.session,
     )
     return query, layers
+
+
+def decode_message(unit: Unit, vault: Vault, account: str, text: str) -> str | None:
+    """Return the JSON of a message that was encoded for this account, None for any other text."""
+    try:
+        box = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        packed = vault.open(unit, Scope(account, ""), MESSAGE_PLACE, Sealed(box))
+        return zlib.decompressobj().decompress(packed, LONGEST_MESSAGE).decode()
+    except (Tampered, ValueError):
+        return None
 
 
 def _denied(query: Query, layers: Layers, decision: Decision, demand: Demand) -> Denied:

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from typing import TYPE_CHECKING
 
+from stockade.core.authorization import MESSAGE_PLACE
 from stockade.core.ids import system_random, unique_id
+from stockade.store.resources import Scope
 from stockade.testing.transport import session
-from tests.services.iam.helpers import ACCOUNT, OTHER, deny, refused, user
+from tests.services.iam.helpers import ACCOUNT, OTHER, account, deny, refused, user
 
 if TYPE_CHECKING:
     import boto3
@@ -40,3 +44,22 @@ def test_whose_a_key_is_needs_the_permission(stockade: Stockade, aws: boto3.Sess
     alice = user(stockade, aws, "alice").client("sts")
     key = unique_id("AKIA", OTHER, system_random)
     assert refused(alice.get_access_key_info, AccessKeyId=key)[0] == "AccessDenied"
+
+
+def test_an_encoded_message_is_read_with_permission(stockade: Stockade, aws: boto3.Session) -> None:
+    told = b'{"allowed":false}'
+    with stockade.store.write() as unit:
+        sealed = stockade.vault.seal(unit, Scope(ACCOUNT, ""), MESSAGE_PLACE, zlib.compress(told))
+    text = base64.urlsafe_b64encode(sealed.box).decode().rstrip("=")
+    sts = aws.client("sts")
+    assert sts.decode_authorization_message(EncodedMessage=text)["DecodedMessage"] == told.decode()
+    for wrong in ("x", text[:-8], text[:30] + "A" + text[31:], "?"):
+        assert refused(sts.decode_authorization_message, EncodedMessage=wrong)[:2] == (
+            "InvalidAuthorizationMessageException",
+            400,
+        )
+    other = account(stockade, OTHER).client("sts")
+    told_others = refused(other.decode_authorization_message, EncodedMessage=text)
+    assert told_others[0] == "InvalidAuthorizationMessageException"
+    alice = user(stockade, aws, "alice").client("sts")
+    assert refused(alice.decode_authorization_message, EncodedMessage=text)[0] == "AccessDenied"

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -71,7 +72,14 @@ class Issuer:
         ).encode()
         self.said["/keys"] = json.dumps({"keys": keys}).encode()
 
-    def token(self, *, kid: str = "rsa", algorithm: str = "RS256", **claims: Any) -> str:
+    def token(
+        self,
+        claims: Mapping[str, Any] | None = None,
+        *,
+        kid: str = "rsa",
+        algorithm: str = "RS256",
+        **more: Any,
+    ) -> str:
         """Return a token that is good for five minutes; a claim of None is left out."""
         now = int(dt.datetime.now(dt.UTC).timestamp())
         usual = {
@@ -81,7 +89,11 @@ class Issuer:
             "iat": now,
             "exp": now + 300,
         }
-        said = {name: value for name, value in (usual | claims).items() if value is not None}
+        said = {
+            name: value
+            for name, value in (usual | dict(claims or {}) | more).items()
+            if value is not None
+        }
         key = self.ec if algorithm.startswith("ES") else self.rsa
         return jwt.encode(said, key, algorithm=algorithm, headers={"kid": kid})
 

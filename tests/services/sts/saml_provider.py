@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from lxml import etree
-from signxml import XMLSigner, methods
+from signxml.algorithms import SignatureConstructionMethod
+from signxml.signer import XMLSigner
 
 from tests.services.sts.issuer import rsa_key
 
@@ -104,7 +105,8 @@ def sign(root: Any, whose: str = "idp", *, whole: bool = False) -> Any:
     target = root if whole else root.find(f"{A}Assertion")
     key: rsa.RSAPrivateKey = rsa_key(whose)
     signed = XMLSigner(
-        method=methods.enveloped, c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"
+        method=SignatureConstructionMethod.enveloped,
+        c14n_algorithm="http://www.w3.org/2001/10/xml-exc-c14n#",
     ).sign(
         target,
         key=key,

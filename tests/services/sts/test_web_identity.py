@@ -162,7 +162,7 @@ def test_an_audience_that_was_not_registered_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("claim", ["sub", "aud", "exp", "iat"])
 def test_what_a_token_must_say(world: World, claim: str) -> None:
-    told = world.refuses(world.issuer.token(**{claim: None}))
+    told = world.refuses(world.issuer.token({claim: None}))
     assert told == ("InvalidIdentityToken", 400, f"Missing a required claim: {claim}")
 
 
@@ -176,7 +176,7 @@ def test_an_expired_token_is_refused_by_the_hosts_clock(world: World) -> None:
     assert old[0] == "ExpiredTokenException"
     assert old[2].startswith("Token too old: ")
     for early in ({"nbf": now + 3600}, {"iat": now + 3600, "exp": now + 7200}):
-        assert world.refuses(world.issuer.token(**early))[0] == "InvalidIdentityToken"
+        assert world.refuses(world.issuer.token(early))[0] == "InvalidIdentityToken"
 
 
 def test_what_is_no_token_is_refused(world: World) -> None:
@@ -271,7 +271,7 @@ def test_tags_and_source_identity_come_with_the_token(world: World) -> None:
         },
         "https://aws.amazon.com/source_identity": "alice",
     }
-    token = world.issuer.token(**said)
+    token = world.issuer.token(said)
     assert world.refuses(token)[2] == "Not authorized to perform sts:TagSession"
     red = {"StringEquals": {"aws:RequestTag/team": "red", "sts:SourceIdentity": "alice"}}
     world.trusts(world.trust(ALL, Condition=red))
@@ -289,8 +289,8 @@ def test_tags_and_source_identity_come_with_the_token(world: World) -> None:
         "https://aws.amazon.com/tags/principal_tags/team": "red",
         "https://aws.amazon.com/source_identity": "alice",
     }
-    world.assume(world.issuer.token(**spread))
-    bad = world.issuer.token(**{"https://aws.amazon.com/source_identity": "aws:alice"})
+    world.assume(world.issuer.token(spread))
+    bad = world.issuer.token({"https://aws.amazon.com/source_identity": "aws:alice"})
     assert world.refuses(bad)[0] == "InvalidIdentityToken"
 
 

@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 from cryptography import x509
 from lxml import etree
-from signxml import DigestAlgorithm, SignatureConfiguration, SignatureMethod, XMLVerifier
+from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from stockade.services.sts.errors import ExpiredIdentityToken, InvalidIdentityToken
 

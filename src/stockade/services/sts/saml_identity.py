@@ -91,12 +91,12 @@ def _proof(assertion: Assertion, principal: str, account: str, left: int | None)
     name = principal.rpartition("/")[2]
     qualifier = _qualifier(assertion.issuer, account, name)
     kind = assertion.subject_format.removeprefix(FORMAT)
-    of_session = {
+    of_session: dict[str, tuple[str, ...]] = {
         "saml:namequalifier": (qualifier,),
         "saml:sub": (assertion.subject,),
         "saml:sub_type": (kind,),
     }
-    of_trust = {
+    of_trust: dict[str, tuple[str, ...]] = {
         "saml:aud": (assertion.recipient,),
         "saml:iss": (assertion.issuer,),
         "saml:doc": (f"{account}/{name}",),

@@ -48,6 +48,7 @@ def verify_token(ctx: Context, params: Mapping[str, Any]) -> None:
     provider = ctx.port(OidcProviders).find_oidc_provider(ctx.unit, account, issuer)
     if provider is None:
         raise InvalidIdentityToken(f"No OpenIDConnect provider found in your account for {issuer}")
+    ctx.unit.rest()  # the issuer may be slow
     issuers = ctx.port(Issuers)
     claims = _verified(token, issuers.signing_keys(provider, issuer, token))
     _check_times(claims, issuers.now())

@@ -33,6 +33,9 @@ SAMPLES = {
     "AssumeRolePolicyDocument": '{"Version":"2012-10-17","Statement":[]}',
     "AccessKeyId": f"AKIA{'A' * 16}",
     "VersionId": "v1",
+    "TargetPrincipal": ACCOUNT,
+    "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"},
+    "SigningAlgorithm": "RS256",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"

@@ -295,6 +295,16 @@ def test_a_warm_session_needs_no_database(world: World, stockade: Stockade) -> N
     assert credentials["SecretAccessKey"] not in repr(found)
 
 
+def test_the_largest_session_has_a_token_that_fits_into_a_head(world: World) -> None:
+    both = ["sts:AssumeRole", "sts:TagSession"]
+    world.trusts(trust(ALICE, both))
+    arns = [f"arn:aws:s3:::{'a' * 36}{number:02d}" for number in range(30)]
+    tags = [{"Key": f"key-{number}", "Value": "v" * 200} for number in range(50)]
+    credentials = world.assume(Policy=policy(allow("s3:*", arns)), Tags=tags)["Credentials"]
+    assert len(credentials["SessionToken"]) < 4096
+    with_key(world.stockade, credentials).client("sts").get_caller_identity()
+
+
 def test_a_token_tells_nothing(world: World) -> None:
     credentials = world.assume()["Credentials"]
     assert credentials["SecretAccessKey"] not in credentials["SessionToken"]

@@ -5,10 +5,15 @@ from __future__ import annotations
 
 import base64
 import zlib
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
 
 from stockade.core.authorization import MESSAGE_PLACE
 from stockade.core.ids import system_random, unique_id
+from stockade.protocol.http import HttpRequest
 from stockade.store.resources import Scope
 from stockade.testing.transport import session
 from tests.services.iam.helpers import ACCOUNT, OTHER, account, deny, refused, user
@@ -63,3 +68,25 @@ def test_an_encoded_message_is_read_with_permission(stockade: Stockade, aws: bot
     assert told_others[0] == "InvalidAuthorizationMessageException"
     alice = user(stockade, aws, "alice").client("sts")
     assert refused(alice.decode_authorization_message, EncodedMessage=text)[0] == "AccessDenied"
+
+
+def test_a_presigned_request_lives_a_quarter_of_an_hour_whatever_it_says(
+    stockade: Stockade, aws: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(minutes: int) -> int:
+        then = datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=minutes)
+        monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: then)
+        url = aws.client("sts").generate_presigned_url(
+            "get_caller_identity", ExpiresIn=3600, HttpMethod="GET"
+        )
+        parts = urlsplit(url)
+        http = HttpRequest(
+            method="GET",
+            raw_path=parts.path.encode(),
+            query=parts.query.encode(),
+            headers=[(b"host", parts.netloc.encode())],
+        )
+        return stockade.answer(http).status
+
+    assert asked(14) == 200
+    assert asked(16) == 403

@@ -16,7 +16,7 @@ import msgspec
 
 _PATH = "arn:aws:iam::aws:policy/root-task/"
 _ANY_ROOT = "arn:aws:iam::*:root"
-_NOT_ROOT = {"ArnNotLike": {"aws:PrincipalArn": _ANY_ROOT}}
+_NOT_ROOT = MappingProxyType({"ArnNotLike": {"aws:PrincipalArn": _ANY_ROOT}})
 
 
 def session_policy(task_policy_arn: str) -> str | None:
@@ -98,7 +98,7 @@ TASKS: Mapping[str, tuple[Mapping[str, Any], ...]] = MappingProxyType(
                 "DenyManagingBucketPolicyForNonRootCallers",
                 Action=list(_BUCKET),
                 Resource="*",
-                Condition=_NOT_ROOT,
+                Condition=dict(_NOT_ROOT),
             ),
         ),
         f"{_PATH}SQSUnlockQueuePolicy": (
@@ -110,7 +110,10 @@ TASKS: Mapping[str, tuple[Mapping[str, Any], ...]] = MappingProxyType(
                 Condition={"StringNotEquals": {"aws:ResourceAccount": ["${aws:PrincipalAccount}"]}},
             ),
             _deny(
-                "DenyActionsForNonRootUser", Action=list(_QUEUE), Resource="*", Condition=_NOT_ROOT
+                "DenyActionsForNonRootUser",
+                Action=list(_QUEUE),
+                Resource="*",
+                Condition=dict(_NOT_ROOT),
             ),
         ),
     }

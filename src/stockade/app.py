@@ -48,7 +48,8 @@ from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
 from stockade.services.sts import sts
-from stockade.services.sts.requires import Roles
+from stockade.services.sts.issuers import Issuers
+from stockade.services.sts.requires import MfaDevices, OidcProviders, Roles, SamlProviders
 from stockade.store.entries import Attribute
 from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal, parse_seal
@@ -103,11 +104,15 @@ class Stockade:
                 Credentials: directory,
                 Principals: directory,
                 Roles: directory,
+                MfaDevices: directory,
+                OidcProviders: directory,
+                SamlProviders: directory,
                 AuditLog: self,
                 Organization: OrganizationDirectory(),
                 Accounts: OrganizationAccounts(every_number=dev),
                 Calls: self,
                 Clock: self.clock,
+                Issuers: Issuers(self.clock, loopback=dev),
             }
         )
         self.services = services()

@@ -3,6 +3,7 @@
 
 GET  /_stockade/live, /_stockade/ready     200 or 503, the status code alone
 GET  /_stockade/health, /_localstack/health
+GET  /_stockade/oidc/ACCOUNT/.well-known/openid-configuration, .../jwks.json
 GET  /_stockade/clock                      {"now", "offset_seconds", "frozen"}
 POST /_stockade/clock                      {"advance_seconds": N} or {"set": "ISO time"} ...
 GET  /_stockade/explain?request_id=ID      the record of a call, with its decision
@@ -21,6 +22,7 @@ import msgspec
 
 from stockade import __version__
 from stockade.protocol.http import HttpRequest, HttpResponse
+from stockade.services.sts import outbound
 from stockade.store.errors import StoreError
 from stockade.store.segments import JournalUnavailable
 
@@ -63,6 +65,8 @@ class Beside:
         path = http.raw_path.decode("latin-1")
         method = "GET" if http.method == "HEAD" else http.method
         route = self._routes.get((method, path))
+        if route is None and method == "GET" and path.startswith(outbound.PATH):
+            route = _issuer
         if route is not None:
             try:
                 return route(self._app, http)
@@ -162,6 +166,19 @@ def _explain(app: Stockade, http: HttpRequest) -> HttpResponse:
 
 
 _JSON = (b"content-type", b"application/json")
+
+
+def _issuer(app: Stockade, http: HttpRequest) -> HttpResponse:
+    """Answer what an account's issuer of web identity tokens publishes."""
+    path = http.raw_path.decode("latin-1").removeprefix(outbound.PATH)
+    account, _, file = path.partition("/")
+    host = (http.header(b"host") or b"").decode("latin-1")
+    name = outbound.issuer(account, host, secure=http.secure)
+    with app.store.read() as unit:
+        document = outbound.published(unit, account, name, file)
+    if document is None:
+        raise Refused(404, "there is no such issuer or document")
+    return _json(document)
 
 
 def _json(value: Any, status: int = 200) -> HttpResponse:

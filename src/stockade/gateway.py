@@ -22,7 +22,7 @@ from stockade.core.context import NONCE_SIZE, Context
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller, Credential
 from stockade.core.ids import Random, RandomPool
-from stockade.core.operation import BoundOperation, Output, Service
+from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
 from stockade.protocol import chunked, sigv4, sigv4a
 from stockade.protocol.addressing import place_of
@@ -135,8 +135,14 @@ class Gateway:
             operation = bound.wire
             with self._store.read(memory_only=memory_only) as unit:
                 ctx = self._context(http, bound, claim, unit, request_id, record)
-                self._authenticate(http, bound, claim, ctx, wire.family)
+                identify = bound.operation.identify
+                if identify is None:
+                    self._authenticate(http, bound, claim, ctx, wire.family)
+                else:
+                    ctx.recipient = self._unknown_account
                 params = self._read(http, wire, bound, ctx, claim)
+                if identify is not None:
+                    self._identify(identify, ctx, bound, params, wire.family)
                 output = self.perform(ctx, bound, params, wire.family)
                 return wire.render(operation, output, request_id)
         except NotInMemory:
@@ -334,6 +340,18 @@ class Gateway:
             self._record_stranger(ctx, bound, claim, refusal, family)
             raise
 
+    def _identify(
+        self, identify: Identify, ctx: Context, bound: Bound, params: Mapping[str, Any], family: str
+    ) -> None:
+        """Enter the caller that an unsigned request vouches for; record and raise the refusal."""
+        try:
+            identify(ctx, params)
+        except AwsError as refusal:
+            record = self._record(ctx, bound)
+            record.request_parameters = bound.shapes.request(params)
+            ctx.record(_refused(record, refusal, family))
+            raise
+
     def _credential(
         self, http: HttpRequest, bound: Bound, claim: Claim, ctx: Context
     ) -> Credential:
@@ -359,6 +377,8 @@ class Gateway:
         )
         if credential.expires is not None and credential.expires <= ctx.now:
             raise ExpiredToken
+        if credential.closed and bound.service.entry.signing_name in credential.closed:
+            raise InvalidClientToken
         return credential
 
     def _signing_key(self, signed: SignedRequest, ctx: Context) -> bytes | sigv4a.PublicKey:
@@ -454,4 +474,4 @@ def _text(value: bytes | None) -> str:
     return value.decode("latin-1")[:1024] if value else ""
 
 
-_NOBODY = Caller.nobody()
+_NOBODY = replace(Caller.nobody(), audit_identity=audit.anonymous_identity(""))

@@ -16,8 +16,10 @@ from stockade.testing.transport import session
 
 SERVICES = services()
 ACCOUNT = "000000000000"
-OPEN = {"sts:get_caller_identity"}
+OPEN = {"sts:get_caller_identity", "sts:get_session_token"}
 """What AWS allows everybody who can sign."""
+UNSIGNED = {"sts:assume_role_with_web_identity", "sts:assume_role_with_saml"}
+"""What asks for no signature: tests/services/sts has what is asked for instead."""
 
 SAMPLES = {
     "KeyId": "12345678-1234-1234-1234-123456789012",
@@ -54,6 +56,9 @@ SAMPLES = {
     "SerialNumber": f"arn:aws:iam::{ACCOUNT}:mfa/none",
     "OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/none",
     "SAMLProviderArn": f"arn:aws:iam::{ACCOUNT}:saml-provider/none",
+    "TargetPrincipal": ACCOUNT,
+    "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"},
+    "SigningAlgorithm": "RS256",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"
@@ -66,6 +71,7 @@ def operations() -> list[Any]:
         pytest.param(service, operation, id=f"{service.entry.name}:{operation.python_name}")
         for service in SERVICES.values()
         for operation in service.operations.values()
+        if f"{service.entry.name}:{operation.python_name}" not in UNSIGNED
     ]
 
 
@@ -185,3 +191,13 @@ def test_secrets_are_not_recorded(stockade: Stockade, aws: boto3.Session) -> Non
     record = stockade.find_record(request_id) or b""
     assert answer["AccessKey"]["AccessKeyId"].encode() in record
     assert answer["AccessKey"]["SecretAccessKey"].encode() not in record
+
+
+def test_only_these_ask_for_no_signature() -> None:
+    unsigned = {
+        f"{service.entry.name}:{operation.python_name}"
+        for service in SERVICES.values()
+        for operation in service.operations.values()
+        if operation.identify is not None
+    }
+    assert unsigned == UNSIGNED

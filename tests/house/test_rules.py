@@ -94,6 +94,8 @@ def test_error_codes_exist_in_the_model(service: Service) -> None:
     common = {"ValidationError", "ValidationException", "AccessDenied", "AccessDeniedException"}
     # What AWS answers for alias/aws/..., though its model does not say so.
     common |= {"NotAuthorizedException"}
+    # And for session tags that contradict each other.
+    common |= {"InvalidParameterValue"}
     prefix = f"stockade.services.{service.entry.name}."
     mine = [error for error in errors() if error.__module__.startswith(prefix)]
     assert mine

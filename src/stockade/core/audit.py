@@ -100,7 +100,7 @@ class Audit:
             request_id=ctx.request_id,
             event_id=self._ids.uuid_at(ctx.now),
             read_only=read_only,
-            recipient_account_id=ctx.account or ctx.source_account,
+            recipient_account_id=ctx.account or ctx.recipient or ctx.source_account,
         )
         if ctx.secure:
             record.tls_details = {"clientProvidedHostHeader": ctx.host}

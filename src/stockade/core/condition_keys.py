@@ -103,6 +103,14 @@ def _org_path(ctx: Context, account: str) -> Values:
     return None if place is None else (place.path,)
 
 
+def _mfa_age(ctx: Context) -> Values:
+    """Return the seconds since the second factor was shown, if one was."""
+    grant = ctx.caller.grant
+    if grant is None or grant.mfa is None:
+        return ctx.caller.keys.get("aws:multifactorauthage")
+    return (str(int((ctx.now - grant.mfa).total_seconds())),)
+
+
 GLOBAL_KEYS: Final[Mapping[str, Value]] = MappingProxyType(
     {
         "aws:calledvia": lambda ctx: ctx.via or None,
@@ -110,6 +118,7 @@ GLOBAL_KEYS: Final[Mapping[str, Value]] = MappingProxyType(
         "aws:calledvialast": lambda ctx: ctx.via[-1:] or None,
         "aws:currenttime": lambda ctx: (ctx.now.isoformat(timespec="seconds")[:19] + "Z",),
         "aws:epochtime": lambda ctx: (str(int(ctx.now.timestamp())),),
+        "aws:multifactorauthage": _mfa_age,
         "aws:principalaccount": lambda ctx: _one(ctx.account),
         "aws:principalarn": lambda ctx: _one(ctx.caller.principal.role_arn or ctx.caller.arn),
         "aws:principalisawsservice": lambda ctx: _bool(ctx.caller.principal.kind == "service"),

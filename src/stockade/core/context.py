@@ -52,6 +52,10 @@ class Context(msgspec.Struct, kw_only=True):
     """28 random bytes that are handed out once."""
     vault: Vault
     ports: Ports
+    recipient: str = ""
+    """The account whose trail gets the call where the caller belongs to none."""
+    proof: Any = None
+    """What `identify` found in an unsigned request, for the resolver and the handler."""
     source_ip: str = ""
     user_agent: str = ""
     secure: bool = False

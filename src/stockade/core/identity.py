@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from stockade.core.sessions import Grant
 from stockade.policy.compile import Policy
 from stockade.policy.request import Principal
 
@@ -39,6 +40,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The IAM user's name, `aws:username`; empty for everybody else."""
     tags: Mapping[str, str] = {}
     session_issued: datetime | None = None
+    grant: Grant | None = None
+    """The terms of a temporary credential; None for long-lived keys."""
     audit_identity: msgspec.Raw
     """CloudTrail's `userIdentity`, encoded once."""
 
@@ -83,6 +86,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     caller: Caller
     expires: datetime | None = None
     """When a session's credential ends; None for long-lived keys."""
+    closed: frozenset[str] = frozenset()
+    """The services, by signing name, that this credential does not open (GetSessionToken, IAM)."""
 
     def __repr__(self) -> str:
         return f"Credential({self.caller.access_key_id})"

@@ -30,6 +30,7 @@ Handler = Callable[..., Output]
 H = TypeVar("H", bound=Handler)
 R = TypeVar("R", bound=msgspec.Struct)
 Reconcile = Callable[["Context", Any], Any]
+Identify = Callable[["Context", Mapping[str, Any]], None]
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool
     """What the audit record says; a read's answer is not recorded."""
     parameters: frozenset[str]
+    identify: Identify | None = None
+    """Who calls, where what vouches for the caller is in the request and no signature is asked for
+    (AssumeRoleWithWebIdentity). It runs before the transaction, so it may wait for others."""
 
     def bind(self, wire: WireOperation) -> dict[str, str]:
         """Return member -> parameter for the members honoured; refuse a parameter AWS lacks."""
@@ -101,10 +105,12 @@ class Service:
         writes: bool = False,
         quick: bool = False,
         read_only: bool | None = None,
+        identify: Identify | None = None,
     ) -> Callable[[H], H]:
         """Register the decorated function as the operation of its name.
 
-        `read_only` is given where AWS's record says otherwise than `writes` does.
+        `read_only` is given where AWS's record says otherwise than `writes` does, `identify` where
+        the request needs no signature: it enters the caller into the context, or refuses.
         """
 
         def register(handler: H) -> H:
@@ -120,6 +126,7 @@ class Service:
                 quick=quick,
                 read_only=not writes if read_only is None else read_only,
                 parameters=_keyword_only(handler),
+                identify=identify,
             )
             return handler
 

@@ -354,7 +354,8 @@ def _service_problem(resource: str, fields: list[str]) -> str:
         return f"IAM resource {resource} cannot contain region information."
     if service == "s3" and region and not name.startswith("accesspoint/"):
         return f"Resource {resource} can not contain region information."
-    if service == "iam" and len(fields) > 3 and not name.startswith(("*", *_IAM_RESOURCES)):
+    known = name == "root" or name.startswith(("*", *_IAM_RESOURCES))  # AssumeRoot is on a root
+    if service == "iam" and len(fields) > 3 and not known:
         starts = ", ".join(_IAM_RESOURCES)
         return f'IAM resource path must either be "*" or start with {starts}.'
     return ""

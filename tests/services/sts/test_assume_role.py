@@ -266,7 +266,7 @@ def test_session_tags_need_trust_and_count_in_decisions(world: World) -> None:
     iam.get_user(UserName="red")
     assert world.refuses(Tags=[{"Key": "team", "Value": "blue"}])[0] == "AccessDenied"
     twice = [*tags, {"Key": "TEAM", "Value": "red"}]
-    assert world.refuses(Tags=twice)[0] in ("AccessDenied", "ValidationError")
+    assert world.refuses(Tags=twice)[0] in ("AccessDenied", "InvalidParameterValue")
 
 
 def test_a_token_belongs_to_its_key_id_and_cannot_be_changed(
@@ -293,6 +293,16 @@ def test_a_warm_session_needs_no_database(world: World, stockade: Stockade) -> N
     assert len(found.caller.identity) == 1
     assert found.caller.session is not None
     assert credentials["SecretAccessKey"] not in repr(found)
+
+
+def test_the_largest_session_has_a_token_that_fits_into_a_head(world: World) -> None:
+    both = ["sts:AssumeRole", "sts:TagSession"]
+    world.trusts(trust(ALICE, both))
+    arns = [f"arn:aws:s3:::{'a' * 36}{number:02d}" for number in range(30)]
+    tags = [{"Key": f"key-{number}", "Value": "v" * 200} for number in range(50)]
+    credentials = world.assume(Policy=policy(allow("s3:*", arns)), Tags=tags)["Credentials"]
+    assert len(credentials["SessionToken"]) < 4096
+    with_key(world.stockade, credentials).client("sts").get_caller_identity()
 
 
 def test_a_token_tells_nothing(world: World) -> None:

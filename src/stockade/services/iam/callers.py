@@ -7,11 +7,13 @@ records have.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stockade.core import audit
 from stockade.core.arn import arn
 from stockade.core.identity import Caller
+from stockade.core.sessions import Grant, condition_keys
 from stockade.policy.compile import Policy, compile_policy
 from stockade.policy.decide import Principal
 from stockade.policy.document import VERSION, Document, parse
@@ -66,19 +68,22 @@ def user(unit: Unit, shown: User, access_key_id: str) -> Caller:
 
 def role_session(unit: Unit, role: Role, session: Session, access_key_id: str) -> Caller:
     """Return a session of a role with the role's policies and the limits it was made with."""
-    name = session_arn(role, session.name)
-    session_id = f"{role.role_id}:{session.name}"
+    grant = session.grant
+    name = session_arn(role, grant.name)
+    session_id = f"{role.role_id}:{grant.name}"
     identity = _identity("AssumedRole", session_id, name, role.account, access_key_id)
     return Caller(
         principal=Principal("session", name, role.account, role_arn=role.arn),
         user_id=session_id,
         access_key_id=access_key_id,
         identity=role_policies(unit, role),
-        session=_session_policies(unit, role.account, session) if session.limited else None,
         boundary=boundary_of(unit, role),
         service_linked=role.service_linked,
-        tags=_session_tags(role, session),
+        session=session_policies(unit, grant) if grant.limited else None,
+        keys=condition_keys(grant),
+        tags=session_tags(role.tags, grant),
         session_issued=session.issued,
+        grant=grant,
         audit_identity=audit.caller_identity(
             identity | {"sessionContext": _session_context(role, session)}
         ),
@@ -166,17 +171,18 @@ def _document(policy: ManagedPolicy) -> Document:
     return parse(policy.document, "identity")
 
 
-def _session_policies(unit: Unit, account: str, session: Session) -> tuple[Policy, ...]:
-    passed = [compile_policy(parse(session.policy, "identity"))] if session.policy else []
-    named = (managed_policy(unit, account, each) for each in session.policy_arns)
+def session_policies(unit: Unit, grant: Grant) -> tuple[Policy, ...]:
+    """Return the compiled session policies that were passed when a session was made."""
+    passed = [compile_policy(parse(grant.policy, "session"))] if grant.policy else []
+    named = (managed_policy(unit, grant.account, each) for each in grant.policy_arns)
     return (*passed, *(policy for policy in named if policy is not None))
 
 
-def _session_tags(role: Role, session: Session) -> dict[str, str]:
-    """Return the principal's tags: the session's stand before the role's of the same name."""
-    passed = {name.lower() for name in session.tags}
-    kept = {name: value for name, value in role.tags.items() if name.lower() not in passed}
-    return kept | session.tags
+def session_tags(own: Mapping[str, str], grant: Grant) -> dict[str, str]:
+    """Return the principal's tags: the session's stand before its own of the same name."""
+    passed = {name.lower() for name in grant.tags}
+    kept = {name: value for name, value in own.items() if name.lower() not in passed}
+    return kept | grant.tags
 
 
 def _identity(
@@ -192,16 +198,28 @@ def _identity(
 
 
 def _session_context(role: Role, session: Session) -> Identity:
-    return {
-        "sessionIssuer": {
-            "type": "Role",
-            "principalId": role.role_id,
-            "arn": role.arn,
-            "accountId": role.account,
-            "userName": role.name,
-        },
-        "attributes": {
-            "creationDate": audit.event_time(session.issued),
-            "mfaAuthenticated": "false",
-        },
+    issuer = {
+        "type": "Role",
+        "principalId": role.role_id,
+        "arn": role.arn,
+        "accountId": role.account,
+        "userName": role.name,
     }
+    return {"sessionIssuer": issuer, **session_context(session)}
+
+
+def session_context(session: Session) -> Identity:
+    """Return the `sessionContext` that sessions of every kind have."""
+    grant = session.grant
+    context: Identity = {}
+    if grant.provider:
+        context["webIdFederationData"] = {"federatedProvider": grant.provider, "attributes": {}}
+    context["attributes"] = {
+        "creationDate": audit.event_time(session.issued),
+        "mfaAuthenticated": "true" if grant.mfa is not None else "false",
+    }
+    if grant.source_identity:
+        context["sourceIdentity"] = grant.source_identity
+    if grant.kind == "root":
+        context["assumedRoot"] = "true"
+    return context

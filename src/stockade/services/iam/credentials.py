@@ -7,8 +7,8 @@ Four kinds of credentials lead to a caller:
    the secret `test` the root of that account. A deployment that serves knows none.
 2. AKIA...: the root of the account that the key id carries.
 3. AKIA...: an IAM user of that account.
-4. ASIA... with a token: a session of a role (sessions.py). It ends when its time is over, and at
-   once when the role is deleted, also if another role takes the name.
+4. ASIA... with a token: a session of a role, a user or a root (sessions.py). It ends when its time
+   is over, and at once when the role or user is deleted, also if another takes the name.
 
 A caller is derived from what is stored and forgotten when any of it changes: a key switched off, a
 policy detached, a statement edited counts from the next request on. Only callers that exist are
@@ -24,6 +24,7 @@ from stockade.core.arn import PARTITION, Arn, parse_arn
 from stockade.core.context import Context
 from stockade.core.identity import Credential
 from stockade.core.ids import account_of
+from stockade.core.sessions import Grant
 from stockade.policy.compile import Policy
 from stockade.protocol.refusals import ExpiredToken, InvalidClientToken, InvalidToken
 from stockade.services.iam import (
@@ -32,6 +33,7 @@ from stockade.services.iam import (
     callers,
     identity_providers,
     mfa_devices,
+    session_callers,
     sessions,
 )
 from stockade.services.iam.identity_providers import OidcProvider, SamlProvider
@@ -99,27 +101,13 @@ class IamDirectory:
         """Return whether an account has a managed policy, or AWS has it for all."""
         return find_policy(unit, account, policy_arn) is not None
 
-    def issue_session(
-        self,
-        ctx: Context,
-        role: Role,
-        *,
-        name: str,
-        expires: datetime,
-        policy: str,
-        policy_arns: tuple[str, ...],
-        tags: dict[str, str],
-    ) -> IssuedSession:
-        """Make the temporary credentials of a session of a role."""
-        return sessions.issue(
-            ctx,
-            role,
-            name=name,
-            expires=expires,
-            policy=policy,
-            policy_arns=policy_arns,
-            tags=tags,
-        )
+    def account_exists(self, unit: Unit, account: str) -> bool:
+        """Return whether there is such an account here."""
+        return bool(ACCOUNT.fullmatch(account)) and self._account_exists(unit, account)
+
+    def issue_session(self, ctx: Context, grant: Grant) -> IssuedSession:
+        """Make the temporary credentials of a session."""
+        return sessions.issue(ctx, grant)
 
     def find_oidc_provider(self, unit: Unit, account: str, issuer: str) -> OidcProvider | None:
         """Return the provider of an issuer that an account trusts."""
@@ -197,13 +185,14 @@ class IamDirectory:
             session = sessions.read(unit, self._vault, account, access_key_id, token)
         except InvalidSessionToken:
             raise InvalidToken from None
-        role = find_role(unit, account, session.role_name)
-        if role is None or role.role_id != session.role_id:
+        caller = session_callers.caller_of(unit, session, access_key_id)
+        if caller is None:
             raise InvalidToken
         return Credential(
             secret=session.secret,
-            caller=callers.role_session(unit, role, session, access_key_id),
-            expires=session.expires,
+            caller=caller,
+            expires=session.grant.expires,
+            closed=session_callers.closed_to(session.grant),
         )
 
     def _account_of(self, unit: Unit, access_key_id: str) -> str:
@@ -238,5 +227,7 @@ def _entity_exists(unit: Unit, fields: Arn) -> bool:
         case ("sts", "assumed-role", name, session) if session:
             role = find_role(unit, fields.account, name)
             return role is not None and role.name == name
+        case ("sts", "federated-user", name):
+            return bool(name)
         case _:
             return False

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions of a role: all that is known of one stands in its token, sealed, and nowhere else.
+"""Sessions: all that is known of one stands in its token, sealed, and nowhere else.
 
 So any process of any host can check a session, and nothing has to be written to make one. A token
-is sealed under the domain key of the role's account and bound to the access key id that it was
-given with: changed by a bit, or sent with another key id, it does not open.
+is sealed under the domain key of the session's account and bound to the access key id that it was
+given with: changed by a bit, or sent with another key id, it does not open. It is packed, because
+it travels in the head of every request.
 """
 
 from __future__ import annotations
 
 import base64
+import zlib
 from datetime import datetime
 
 import msgspec
 
 from stockade.core.context import Context
 from stockade.core.ids import secret_access_key, unique_id
+from stockade.core.sessions import Grant
 from stockade.crypto import aead
-from stockade.services.iam.resources import Role, scope_of
+from stockade.services.iam.resources import scope_of
 from stockade.store.unit import Unit
 from stockade.store.vault import Sealed, Vault
 
@@ -31,25 +34,12 @@ class InvalidSessionToken(Exception):
 class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What a token carries."""
 
-    role_name: str
-    role_id: str
-    name: str
+    grant: Grant
     secret: str
     issued: datetime
-    expires: datetime
-    policy: str = ""
-    """The session policy that was passed as a document."""
-    policy_arns: tuple[str, ...] = ()
-    """The managed policies that were passed as session policies."""
-    tags: dict[str, str] = {}
-
-    @property
-    def limited(self) -> bool:
-        """Whether the session was made with session policies."""
-        return bool(self.policy or self.policy_arns)
 
     def __repr__(self) -> str:
-        return f"Session({self.role_name}/{self.name})"
+        return f"Session({self.grant!r})"
 
 
 class IssuedSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,30 +53,12 @@ class IssuedSession(msgspec.Struct, frozen=True, kw_only=True):
         return f"IssuedSession({self.access_key_id})"
 
 
-def issue(
-    ctx: Context,
-    role: Role,
-    *,
-    name: str,
-    expires: datetime,
-    policy: str,
-    policy_arns: tuple[str, ...],
-    tags: dict[str, str],
-) -> IssuedSession:
-    """Make the credentials of a new session of a role."""
-    access_key_id = unique_id("ASIA", role.account, ctx.random)
-    session = Session(
-        role_name=role.name,
-        role_id=role.unique_id,
-        name=name,
-        secret=secret_access_key(ctx.random),
-        issued=ctx.now,
-        expires=expires,
-        policy=policy,
-        policy_arns=policy_arns,
-        tags=tags,
-    )
-    sealed = ctx.seal(scope_of(role.account), _place(access_key_id), msgspec.json.encode(session))
+def issue(ctx: Context, grant: Grant) -> IssuedSession:
+    """Make the credentials of a new session."""
+    access_key_id = unique_id("ASIA", grant.account, ctx.random)
+    session = Session(grant=grant, secret=secret_access_key(ctx.random), issued=ctx.now)
+    content = zlib.compress(msgspec.json.encode(session))
+    sealed = ctx.seal(scope_of(grant.account), _place(access_key_id), content)
     return IssuedSession(
         access_key_id=access_key_id,
         secret_access_key=session.secret,
@@ -101,8 +73,8 @@ def read(unit: Unit, vault: Vault, account: str, access_key_id: str, token: str)
     try:
         sealed = Sealed(base64.b64decode(token, validate=True))
         content = vault.open(unit, scope_of(account), _place(access_key_id), sealed)
-        return msgspec.json.decode(content, type=Session)
-    except (aead.Tampered, ValueError) as problem:
+        return msgspec.json.decode(zlib.decompress(content), type=Session)
+    except (aead.Tampered, ValueError, zlib.error) as problem:
         raise InvalidSessionToken("not a token of this access key") from problem
 
 

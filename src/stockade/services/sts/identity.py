@@ -7,6 +7,7 @@ from stockade.core.access import on_everything, open_to_all
 from stockade.core.context import Context
 from stockade.core.ids import account_of
 from stockade.core.operation import Output
+from stockade.services.sts.access import unless_session
 from stockade.services.sts.errors import ValidationError
 from stockade.services.sts.service import sts
 
@@ -17,7 +18,9 @@ def get_caller_identity(ctx: Context) -> Output:
     return {"UserId": ctx.caller.user_id, "Account": ctx.account, "Arn": ctx.caller.arn}
 
 
-@sts.operation(access=on_everything("sts:GetAccessKeyInfo"), quick=True)
+@sts.operation(
+    access=unless_session(on_everything("sts:GetAccessKeyInfo"), "GetAccessKeyInfo"), quick=True
+)
 def get_access_key_info(_ctx: Context, *, access_key_id: str) -> Output:
     """Return the account that an access key id belongs to; the id itself tells."""
     account = account_of(access_key_id)

@@ -4,29 +4,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.policy.document import MalformedPolicy, parse
+from stockade.core.sessions import Grant
 from stockade.services.sts.access import role_to_assume
-from stockade.services.sts.errors import MalformedPolicyDocument, ValidationError
+from stockade.services.sts.answers import assumed_role, expiry
+from stockade.services.sts.errors import ValidationError
+from stockade.services.sts.limits import (
+    check_role_duration,
+    checked_tags,
+    session_policies,
+    session_tags,
+)
 from stockade.services.sts.packing import packed_percentage
-from stockade.services.sts.requires import Role, Roles
+from stockade.services.sts.requires import Role
 from stockade.services.sts.service import sts
 
 DEFAULT_DURATION = 3_600
-CHAINED_DURATION = 3_600
-"""The longest session, in seconds, that the session of another role may get."""
-POLICY_LIMIT = 2_048
-POLICY_ARNS_LIMIT = 10
-"""How many managed policies a session may be limited by."""
 
 
 @sts.operation(access=role_to_assume, writes=True, read_only=True)
 def assume_role(
     ctx: Context,
     role: Role,
+    shown_mfa: datetime | None,
     *,
     role_arn: str,
     role_session_name: str,
@@ -35,80 +38,33 @@ def assume_role(
     policy_arns: Sequence[Mapping[str, str]] = (),
     external_id: str | None = None,
     tags: Sequence[Mapping[str, str]] = (),
+    transitive_tag_keys: Sequence[str] = (),
+    source_identity: str = "",
+    serial_number: str | None = None,
+    token_code: str | None = None,
 ) -> Output:
     """Return temporary credentials of a role, limited by session policies if any are given."""
-    del role_arn, external_id
-    _check_duration(ctx, role, duration_seconds)
-    named = tuple(each["arn"] for each in policy_arns if "arn" in each)
-    _check_policies(ctx, role, policy, named)
-    session_tags = _session_tags(tags)
-    packed = packed_percentage(policy, named, session_tags)
-    expires = ctx.now.replace(microsecond=0) + timedelta(seconds=duration_seconds)
-    issued = ctx.port(Roles).issue_session(
-        ctx,
-        role,
+    del role_arn, external_id, serial_number, token_code
+    asking = ctx.caller.grant
+    chained = ctx.caller.principal.kind == "session"
+    check_role_duration(role, duration_seconds, chained=chained)
+    if source_identity.lower().startswith("aws:"):
+        raise ValidationError("Source identity may not begin with aws:.")
+    named = session_policies(ctx, role.account, policy, policy_arns)
+    tagged = session_tags(checked_tags(tags), transitive_tag_keys, asking)
+    packed = packed_percentage(policy, named, tagged.tags)
+    grant = Grant(
+        kind="role",
+        account=role.account,
+        entity=role.name,
+        entity_id=role.role_id,
         name=role_session_name,
-        expires=expires,
+        expires=expiry(ctx, duration_seconds),
         policy=policy,
         policy_arns=named,
-        tags=session_tags,
+        tags=tagged.tags,
+        transitive=tagged.transitive,
+        source_identity=asking.source_identity or source_identity if asking else source_identity,
+        mfa=shown_mfa,
     )
-    output: dict[str, object] = {
-        "Credentials": {
-            "AccessKeyId": issued.access_key_id,
-            "SecretAccessKey": issued.secret_access_key,
-            "SessionToken": issued.session_token,
-            "Expiration": expires,
-        },
-        "AssumedRoleUser": {
-            "AssumedRoleId": f"{role.role_id}:{role_session_name}",
-            "Arn": f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{role_session_name}",
-        },
-    }
-    if policy or named or session_tags:
-        output["PackedPolicySize"] = packed
-    return output
-
-
-def _check_duration(ctx: Context, role: Role, seconds: int) -> None:
-    if ctx.caller.principal.kind == "session" and seconds > CHAINED_DURATION:
-        raise ValidationError(
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
-            "role chaining."
-        )
-    if seconds > role.max_session_duration:
-        raise ValidationError(
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-        )
-
-
-def _check_policies(ctx: Context, role: Role, policy: str, named: Sequence[str]) -> None:
-    if len(policy) > POLICY_LIMIT:
-        raise ValidationError(
-            "1 validation error detected: Value at 'policy' failed to satisfy constraint: "
-            f"Member must have length less than or equal to {POLICY_LIMIT}"
-        )
-    if len(named) > POLICY_ARNS_LIMIT:
-        raise ValidationError(
-            "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: "
-            f"Member must have length less than or equal to {POLICY_ARNS_LIMIT}"
-        )
-    if policy:
-        try:
-            parse(policy, "identity")
-        except MalformedPolicy as malformed:
-            raise MalformedPolicyDocument(str(malformed)) from None
-    roles = ctx.port(Roles)
-    for policy_arn in named:
-        if not roles.policy_exists(ctx.unit, role.account, policy_arn):
-            raise ValidationError(f"Policy {policy_arn} does not exist or is not attachable.")
-
-
-def _session_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    if len({tag["Key"].lower() for tag in tags}) != len(tags):
-        raise ValidationError(
-            "Duplicate tag keys found. Please note that Tag keys are case insensitive."
-        )
-    if any(tag["Key"].lower().startswith("aws:") for tag in tags):
-        raise ValidationError("Tag keys beginning with aws: are reserved for AWS.")
-    return {tag["Key"]: tag["Value"] for tag in tags}
+    return assumed_role(ctx, role, grant, packed if policy or named or tagged.tags else None)

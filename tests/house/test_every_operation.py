@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -20,6 +21,9 @@ OPEN = {"sts:get_caller_identity"}
 """What AWS allows everybody who can sign."""
 
 SAMPLES = {
+    "Path": "/none/",
+    "PathPrefix": "/none/",
+    "SourceKeyId": "12345678-1234-1234-1234-123456789012",
     "KeyId": "12345678-1234-1234-1234-123456789012",
     "TargetKeyId": "12345678-1234-1234-1234-123456789012",
     "DestinationKeyId": "12345678-1234-1234-1234-123456789012",
@@ -61,6 +65,10 @@ def sample(name: str, shape: Any) -> Any:
             return False
         case "list":
             return [sample("", shape.member)]
+        case "map":
+            return {"none": sample("", shape.value)}
+        case "timestamp":
+            return datetime(2026, 1, 1, tzinfo=UTC)
         case "structure":
             return {key: sample(key, shape.members[key]) for key in shape.required_members}
     raise AssertionError(f"no sample for {name}: {shape.type_name}")

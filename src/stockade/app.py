@@ -29,10 +29,14 @@ from stockade.core.ports import AuditLog, Credentials, Ports, Principals
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.reconciler import Reconciler
+from stockade.services.accessanalyzer import accessanalyzer
+from stockade.services.accessanalyzer.requires import AllAnalyzedResources, AnalyzedResources
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
+from stockade.services.iam.analyzed import AnalyzedRoles
 from stockade.services.iam.credentials import IamDirectory
 from stockade.services.kms import kms
+from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.sts import sts
 from stockade.services.sts.requires import Roles
 from stockade.store.entries import Attribute
@@ -51,7 +55,7 @@ TIDY_EVERY = timedelta(seconds=30)
 
 def services() -> dict[str, Service]:
     """Return every service by its name: the one visible list."""
-    return {service.entry.name: service for service in (cloudtrail, iam, kms, sts)}
+    return {service.entry.name: service for service in (accessanalyzer, cloudtrail, iam, kms, sts)}
 
 
 class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +89,13 @@ class Stockade:
         dev = settings.mode == "dev"
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         ports = Ports(
-            {Credentials: directory, Principals: directory, Roles: directory, AuditLog: self}
+            {
+                Credentials: directory,
+                Principals: directory,
+                Roles: directory,
+                AuditLog: self,
+                AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
+            }
         )
         self.services = services()
         self.gateway = Gateway(

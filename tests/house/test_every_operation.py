@@ -35,6 +35,8 @@ SAMPLES = {
     "AssumeRolePolicyDocument": '{"Version":"2012-10-17","Statement":[]}',
     "AccessKeyId": f"AKIA{'A' * 16}",
     "VersionId": "v1",
+    "analyzerArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
+    "resourceArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"

@@ -36,7 +36,6 @@ UNKNOWN_ACTIONS: Mapping[str, str] = MappingProxyType({})
 
 OTHER_ARNS: Mapping[str, str] = MappingProxyType(
     {
-        "iam:get_user": "root without UserName asks for itself: `arn:aws:iam::ACCOUNT:root`",
         "iam:list_policies": "AWS's denial speaks of `policy path /`, not of an ARN",
         "iam:list_roles": "AWS's denial names the folder: `arn:aws:iam::ACCOUNT:role/`",
         "iam:list_users": "AWS's denial names the folder: `arn:aws:iam::ACCOUNT:user/`",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _IDENTITY_QUOTA: Final = 6144
 _SCP_QUOTA: Final = 10_240
 _RCP_QUOTA: Final = 5120
+_MOST_COMPARED: Final = 100
+"""How many entries of a list are held against each other for what is said twice."""
 
 
 def check_size(root: Node, text: str, target: Target) -> Iterator[Issue]:
@@ -102,7 +104,7 @@ def check_redundancy(statements: Sequence[Node]) -> Iterator[Issue]:
 
 
 def _redundant_actions(statement: Node) -> Iterator[Issue]:
-    nodes = list(strings(statement.get("Action")))
+    nodes = list(strings(statement.get("Action")))[:_MOST_COMPARED]
     meant = [actions.expand(node.text) for node in nodes]
     redundant = [
         node
@@ -119,7 +121,7 @@ def _redundant_actions(statement: Node) -> Iterator[Issue]:
 
 
 def _redundant_resources(statement: Node) -> Iterator[Issue]:
-    nodes = list(strings(statement.get("Resource")))
+    nodes = list(strings(statement.get("Resource")))[:_MOST_COMPARED]
     cut = [pattern(node.text, variables=True) for node in nodes]
     redundant = [
         node

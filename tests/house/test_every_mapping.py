@@ -16,16 +16,18 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import stockade as package
 from stockade.app import Stockade
 from stockade.core.access import Touched
-from stockade.core.context import NONCE_SIZE, Context
+from stockade.core.context import Context
 from stockade.core.identity import Caller
 from stockade.policy.actions import arn_glob, find_action, table
 from stockade.policy.match import glob
 from stockade.policy.request import Principal
 from stockade.protocol.catalogue import Catalogue
+from stockade.store.resources import Scope
 from stockade.store.unit import Unit
 from tests.house.test_every_operation import ACCOUNT, OPEN, SAMPLES, SERVICES, operations, sample
 
@@ -76,23 +78,15 @@ GLOBAL_KEYS = frozenset(
 
 def context(stockade: Stockade, unit: Unit) -> Context:
     """Return the context of a call by a user without any policy."""
-    return Context(
-        now=stockade.clock.now(),
-        request_id="",
-        region="us-east-1",
-        caller=Caller(
-            principal=Principal("user", f"arn:aws:iam::{ACCOUNT}:user/nobody", ACCOUNT),
-            user_id="AIDA",
-            access_key_id="AKIA",
-            user_name="nobody",
-            audit_identity=Caller.nobody().audit_identity,
-        ),
-        unit=unit,
-        random=bytes,
-        nonce=lambda: bytes(NONCE_SIZE),
-        vault=stockade.vault,
-        ports=stockade.gateway._ports,
+    caller = Caller(
+        principal=Principal("user", f"arn:aws:iam::{ACCOUNT}:user/nobody", ACCOUNT),
+        user_id="AIDA",
+        access_key_id="AKIA",
+        user_name="nobody",
+        audit_identity=Caller.nobody().audit_identity,
     )
+    quiet = stockade.reconciler._context(unit, Scope(ACCOUNT, "us-east-1"))
+    return replace(quiet, caller=caller)
 
 
 def touched(stockade: Stockade, service: Any, operation: Any, *, everything: bool) -> Touched:

@@ -39,11 +39,15 @@ from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
+from stockade.services.accessanalyzer import accessanalyzer
+from stockade.services.accessanalyzer.requires import AllAnalyzedResources, AnalyzedResources
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
+from stockade.services.iam.analyzed import AnalyzedRoles
 from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
+from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -66,7 +70,8 @@ TIDY_EVERY = timedelta(seconds=30)
 
 def services() -> dict[str, Service]:
     """Return every service by its name: the one visible list."""
-    return {service.entry.name: service for service in (cloudtrail, iam, kms, organizations, sts)}
+    every = (accessanalyzer, cloudtrail, iam, kms, organizations, sts)
+    return {service.entry.name: service for service in every}
 
 
 class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +118,7 @@ class Stockade:
                 Calls: self,
                 Clock: self.clock,
                 Issuers: Issuers(self.clock, loopback=dev),
+                AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
             }
         )
         self.services = services()

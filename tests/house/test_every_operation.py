@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -22,6 +23,9 @@ UNSIGNED = {"sts:assume_role_with_web_identity", "sts:assume_role_with_saml"}
 """What asks for no signature: tests/services/sts has what is asked for instead."""
 
 SAMPLES = {
+    "Path": "/none/",
+    "PathPrefix": "/none/",
+    "SourceKeyId": "12345678-1234-1234-1234-123456789012",
     "KeyId": "12345678-1234-1234-1234-123456789012",
     "TargetKeyId": "12345678-1234-1234-1234-123456789012",
     "DestinationKeyId": "12345678-1234-1234-1234-123456789012",
@@ -59,6 +63,8 @@ SAMPLES = {
     "TargetPrincipal": ACCOUNT,
     "TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"},
     "SigningAlgorithm": "RS256",
+    "analyzerArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
+    "resourceArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"
@@ -91,6 +97,10 @@ def sample(name: str, shape: Any) -> Any:
             return False
         case "list":
             return [sample("", shape.member)]
+        case "map":
+            return {"none": sample("", shape.value)}
+        case "timestamp":
+            return datetime(2026, 1, 1, tzinfo=UTC)
         case "structure":
             return {key: sample(key, shape.members[key]) for key in shape.required_members}
     raise AssertionError(f"no sample for {name}: {shape.type_name}")

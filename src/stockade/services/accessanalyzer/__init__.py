@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AWS IAM Access Analyzer; importing it declares every operation."""
+
+from stockade.services.accessanalyzer import analyzers, checking, findings, reconcile, rules
+from stockade.services.accessanalyzer.service import accessanalyzer
+
+__all__ = ["accessanalyzer", "analyzers", "checking", "findings", "reconcile", "rules"]

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Analyzers: made, shown, deleted with all they found; their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from stockade.core.access import on_everything
+from stockade.core.context import Context
+from stockade.core.operation import Output
+from stockade.services.accessanalyzer import view
+from stockade.services.accessanalyzer.access import analyzer_by_arn, analyzer_named, creation
+from stockade.services.accessanalyzer.errors import (
+    ConflictException,
+    ServiceQuotaExceededException,
+    ValidationException,
+)
+from stockade.services.accessanalyzer.paging import MAX_PAGE, paged
+from stockade.services.accessanalyzer.resources import ANALYZERS, FINDINGS, RESOURCES, Analyzer
+from stockade.services.accessanalyzer.rules import new_rule
+from stockade.services.accessanalyzer.scanning import scan
+from stockade.services.accessanalyzer.service import accessanalyzer
+
+ANALYZER_LIMIT = 1
+"""Analyzers of external access with the account as zone of trust, per account and Region."""
+TAG_LIMIT = 50
+
+
+@accessanalyzer.operation(access=creation, writes=True)
+def create_analyzer(
+    ctx: Context,
+    *,
+    analyzer_name: str,
+    type: str,  # noqa: A002 - AWS's word
+    archive_rules: Sequence[Mapping[str, Any]] = (),
+    tags: Mapping[str, str] | None = None,
+    client_token: str | None = None,
+) -> Output:
+    """Make an analyzer of external access and have it look at everything at once."""
+    del client_token
+    if type != "ACCOUNT":
+        raise ValidationException(f"The analyzer type {type} is not supported.", "notSupported")
+    existing = ctx.unit.list(ANALYZERS, ctx.scope)
+    if any(one.name == analyzer_name for one in existing):
+        raise ConflictException("Analyzer", analyzer_name)
+    if len(existing) >= ANALYZER_LIMIT:
+        raise ServiceQuotaExceededException("Analyzer", analyzer_name, ANALYZER_LIMIT)
+    rules = [new_rule(ctx, one["ruleName"], one["filter"]) for one in archive_rules]
+    analyzer = Analyzer(
+        name=analyzer_name,
+        account=ctx.account,
+        region=ctx.region,
+        type=type,
+        created=ctx.now,
+        tags=merged({}, tags or {}),
+        rules={rule.name: rule for rule in rules},
+        last_scan=ctx.now,
+        next_scan=ctx.now,
+    )
+    ctx.unit.put(ANALYZERS, ctx.scope, scan(ctx, analyzer))
+    ctx.created.append((analyzer.arn, "AWS::AccessAnalyzer::Analyzer"))
+    return {"arn": analyzer.arn}
+
+
+@accessanalyzer.operation(access=analyzer_named("access-analyzer:GetAnalyzer"))
+def get_analyzer(_ctx: Context, analyzer: Analyzer, *, analyzer_name: str) -> Output:
+    """Return an analyzer."""
+    del analyzer_name
+    return {"analyzer": view.analyzer(analyzer)}
+
+
+@accessanalyzer.operation(access=on_everything("access-analyzer:ListAnalyzers"))
+def list_analyzers(
+    ctx: Context,
+    *,
+    type: str | None = None,  # noqa: A002 - AWS's word
+    max_results: int = MAX_PAGE,
+    next_token: str | None = None,
+) -> Output:
+    """Return the analyzers of the account and Region."""
+    found = [one for one in ctx.unit.list(ANALYZERS, ctx.scope) if type in (None, one.type)]
+    return paged("analyzers", found, lambda one: one.name, view.analyzer, max_results, next_token)
+
+
+@accessanalyzer.operation(access=analyzer_named("access-analyzer:UpdateAnalyzer"), writes=True)
+def update_analyzer(
+    _ctx: Context,
+    analyzer: Analyzer,
+    *,
+    analyzer_name: str,
+    configuration: Mapping[str, Any] | None = None,
+) -> Output:
+    """Refuse: an analyzer of external access has nothing to configure."""
+    del analyzer_name, configuration
+    raise ValidationException(
+        f"An analyzer of the type {analyzer.type} has no configuration.", "notSupported"
+    )
+
+
+@accessanalyzer.operation(access=analyzer_named("access-analyzer:DeleteAnalyzer"), writes=True)
+def delete_analyzer(
+    ctx: Context, analyzer: Analyzer, *, analyzer_name: str, client_token: str | None = None
+) -> Output:
+    """Delete an analyzer with all that it found."""
+    del client_token
+    prefix = f"{analyzer_name}/"
+    for finding in ctx.unit.list(FINDINGS, ctx.scope, prefix=prefix):
+        ctx.unit.delete(FINDINGS, ctx.scope, finding.id)
+    for resource in ctx.unit.list(RESOURCES, ctx.scope, prefix=prefix):
+        ctx.unit.delete(RESOURCES, ctx.scope, resource.id)
+    ctx.unit.delete(ANALYZERS, ctx.scope, analyzer.name)
+    return {}
+
+
+@accessanalyzer.operation(
+    access=analyzer_by_arn("access-analyzer:TagResource", "resourceArn"), writes=True
+)
+def tag_resource(
+    ctx: Context, analyzer: Analyzer, *, resource_arn: str, tags: Mapping[str, str]
+) -> Output:
+    """Add or replace tags of an analyzer."""
+    del resource_arn
+    changed = replace(analyzer, tags=merged(analyzer.tags, tags))
+    ctx.unit.put(ANALYZERS, ctx.scope, changed)
+    return {}
+
+
+@accessanalyzer.operation(
+    access=analyzer_by_arn("access-analyzer:UntagResource", "resourceArn"), writes=True
+)
+def untag_resource(
+    ctx: Context, analyzer: Analyzer, *, resource_arn: str, tag_keys: Sequence[str]
+) -> Output:
+    """Take tags off an analyzer."""
+    del resource_arn
+    left = {key: value for key, value in analyzer.tags.items() if key not in tag_keys}
+    ctx.unit.put(ANALYZERS, ctx.scope, replace(analyzer, tags=left))
+    return {}
+
+
+@accessanalyzer.operation(
+    access=analyzer_by_arn("access-analyzer:ListTagsForResource", "resourceArn")
+)
+def list_tags_for_resource(_ctx: Context, analyzer: Analyzer, *, resource_arn: str) -> Output:
+    """Return an analyzer's tags."""
+    del resource_arn
+    return {"tags": analyzer.tags}
+
+
+def merged(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags an analyzer has after `new` were put on it."""
+    if any(key.lower().startswith("aws:") for key in new):
+        raise ValidationException("Tag keys that begin with aws: are reserved.")
+    tags = {**old, **new}
+    if len(tags) > TAG_LIMIT:
+        raise ValidationException(f"An analyzer can have {TAG_LIMIT} tags.")
+    return tags

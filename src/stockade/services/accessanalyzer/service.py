@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AWS IAM Access Analyzer.
+
+What AWS promises here, and the file that keeps it:
+
+* ValidatePolicy and the three proofs about policies                checking.py, policy/*
+* Analyzers, their tags                                             analyzers.py
+* Findings of external access, archived by hand or by rules         findings.py, rules.py
+* Findings follow the policies, half an hour after a change         scanning.py, reconcile.py
+* What is analyzed belongs to other services                        requires.py
+
+Analyzers of organizations, of unused and of internal access, access previews and policy generation
+are not served.
+"""
+
+from __future__ import annotations
+
+from stockade.core.operation import Service
+from stockade.protocol.catalogue import ServiceEntry
+
+accessanalyzer = Service(
+    ServiceEntry(name="accessanalyzer", signing_name="access-analyzer", target_prefix=None)
+)

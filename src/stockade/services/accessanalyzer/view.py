@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what is stored to what Access Analyzer answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stockade.services.accessanalyzer.filters import show_filter
+from stockade.services.accessanalyzer.resources import Analyzer, ArchiveRule, Finding, Resource
+
+
+def analyzer(stored: Analyzer) -> dict[str, Any]:
+    """Return an analyzer as `AnalyzerSummary`."""
+    shown: dict[str, Any] = {
+        "arn": stored.arn,
+        "name": stored.name,
+        "type": stored.type,
+        "createdAt": stored.created,
+        "status": "ACTIVE",
+        "tags": stored.tags,
+    }
+    if stored.last_resource:
+        shown["lastResourceAnalyzed"] = stored.last_resource
+        shown["lastResourceAnalyzedAt"] = stored.last_scan
+    return shown
+
+
+def archive_rule(stored: ArchiveRule) -> dict[str, Any]:
+    """Return a rule as `ArchiveRuleSummary`."""
+    return {
+        "ruleName": stored.name,
+        "filter": show_filter(stored.filter),
+        "createdAt": stored.created,
+        "updatedAt": stored.updated,
+    }
+
+
+def finding(by: Analyzer, stored: Finding) -> dict[str, Any]:
+    """Return a finding as `Finding` and `FindingSummary`."""
+    return {
+        **_traits(by, stored),
+        "principal": stored.principal,
+        "action": list(stored.actions),
+        "isPublic": stored.public,
+        "condition": stored.condition,
+        "resourceControlPolicyRestriction": "NOT_APPLICABLE",
+    }
+
+
+def finding_v2(by: Analyzer, stored: Finding) -> dict[str, Any]:
+    """Return a finding as `FindingSummaryV2`."""
+    return {**_traits(by, stored), "findingType": "ExternalAccess"}
+
+
+def finding_details(by: Analyzer, stored: Finding) -> dict[str, Any]:
+    """Return a finding as GetFindingV2 answers it."""
+    details = {
+        "action": list(stored.actions),
+        "condition": stored.condition,
+        "isPublic": stored.public,
+        "principal": stored.principal,
+        "resourceControlPolicyRestriction": "NOT_APPLICABLE",
+    }
+    return {**finding_v2(by, stored), "findingDetails": [{"externalAccessDetails": details}]}
+
+
+def resource_summary(stored: Resource) -> dict[str, Any]:
+    """Return a resource as `AnalyzedResourceSummary`."""
+    return {
+        "resourceArn": stored.arn,
+        "resourceOwnerAccount": stored.owner,
+        "resourceType": stored.type,
+    }
+
+
+def resource(by: Analyzer, stored: Resource) -> dict[str, Any]:
+    """Return a resource as `AnalyzedResource`."""
+    shown = {
+        **resource_summary(stored),
+        "createdAt": stored.created,
+        "updatedAt": stored.updated,
+        "analyzedAt": max(by.last_scan, stored.updated),
+        "isPublic": stored.public,
+        "actions": list(stored.actions),
+        "sharedVia": ["POLICY"] if stored.actions else [],
+        "status": "ACTIVE",
+    }
+    return shown | ({"error": stored.error} if stored.error else {})
+
+
+def _traits(by: Analyzer, stored: Finding) -> dict[str, Any]:
+    over = stored.status == "RESOLVED"
+    return {
+        "id": stored.finding_id,
+        "resource": stored.resource,
+        "resourceType": stored.resource_type,
+        "resourceOwnerAccount": stored.owner,
+        "status": stored.status,
+        "createdAt": stored.created,
+        "updatedAt": stored.updated,
+        "analyzedAt": stored.analyzed if over else max(by.last_scan, stored.analyzed),
+    }

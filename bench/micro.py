@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import timeit
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from bench.targets import PEERS, PEERS_LOCK
 from bench.workshop import CONTEXT, Workshop, user_policy, workshop
 from stockade.app import Stockade
 from stockade.core import audit
@@ -26,6 +33,7 @@ from stockade.protocol import sigv4
 from stockade.protocol.catalogue import Catalogue
 from stockade.services.iam.credentials import IamDirectory
 from stockade.store.errors import NotInMemory
+from tests.clients.environment import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +48,10 @@ ACCOUNT = "000000000000"
 FIVE_MINUTES = timedelta(minutes=5)
 
 
+VERIFY = "SigV4 verify, signing key cached"
+DECIDE_MUCH = "decision, ten policies of ten statements, three SCP and RCP levels, a boundary"
+
+
 @dataclass(frozen=True)
 class Step:
     """One step: `make` prepares it and returns what is timed."""
@@ -48,6 +60,8 @@ class Step:
     make: Callable[[Workshop], Callable[[], object]]
     at_most_us: float | None = None
     """The budget."""
+    does: str = ""
+    """Of another's way to do it: the name of our step that does the same."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +69,19 @@ class Timed:
     """What a step takes, and may take."""
 
     us: float
-    at_most_us: float | None
+    at_most_us: float | None = None
+    ratio: float | None = None
+    """How many times as long as ours another's way takes."""
 
 
 def steps() -> list[Step]:
     """Return every step, in the order of a request's way."""
     return [
-        Step("SigV4 verify, signing key cached", _verify, 10),
+        Step(VERIFY, _verify, 10),
+        Step("the same request signed again by botocore, to compare", _sign_again, does=VERIFY),
         Step("Encrypt's body read and validated", _read),
         Step("decision, user policy and key policy", _decide, 20),
-        Step(
-            "decision, ten policies of ten statements, three SCP and RCP levels, a boundary",
-            _decide_much,
-            100,
-        ),
+        Step(DECIDE_MUCH, _decide_much, 100),
         Step("audit record built and appended to the journal on disk", _record, 20),
         *(
             Step(f"gateway, a whole {name}", _gateway(name))
@@ -80,10 +93,17 @@ def steps() -> list[Step]:
 
 def micro() -> dict[str, Timed]:
     """Return what each step takes, by its name."""
+    timed: dict[str, Timed] = {}
     with workshop() as shop:
-        return {
-            step.name: Timed(_microseconds(step.make(shop)), step.at_most_us) for step in steps()
-        }
+        for step in steps():
+            us = _microseconds(step.make(shop))
+            ratio = us / timed[step.does].us if step.does else None
+            timed[step.name] = Timed(us, step.at_most_us, ratio)
+    us = cedar()
+    timed["Cedar (cedarpy), ten policies of ten statements, to compare"] = Timed(
+        us, ratio=us / timed[DECIDE_MUCH].us
+    )
+    return timed
 
 
 def _microseconds(action: Callable[[], object]) -> float:
@@ -105,6 +125,29 @@ def _verify(shop: Workshop) -> Callable[[], object]:
         sigv4.check_signature(http, signed, key)
 
     return verify
+
+
+def _sign_again(shop: Workshop) -> Callable[[], object]:
+    """Do what an emulator may: sign what was received with the stock signer, and compare."""
+    http = shop.requests["Encrypt"]
+    credentials = Credentials(shop.access_key_id, shop.secret_access_key)
+    headers = {name.decode(): value.decode() for name, value in http.headers}
+    del headers["authorization"]
+
+    def sign() -> None:
+        request = AWSRequest(http.method, f"http://{headers['host']}/", headers, http.body)
+        SigV4Auth(credentials, "kms", "us-east-1").add_auth(request)
+
+    return sign
+
+
+def cedar() -> float:
+    """Return what a decision of Cedar takes; its library lives in the peers' environment."""
+    python = environment(PEERS_LOCK, PEERS) / "python"
+    said = subprocess.run(
+        [python, Path(__file__).with_name("cedar.py")], check=True, capture_output=True, timeout=60
+    )
+    return float(said.stdout)
 
 
 def _deployment(_shop: Workshop) -> Callable[[], object]:

@@ -161,8 +161,9 @@ def _micro_table(results: Results) -> str:
     rows = []
     for name, timed in results.micro.items():
         budget = f"<= {timed.at_most_us:g}" if timed.at_most_us is not None else ""
-        rows.append([name, f"{timed.us:.1f}", budget])
-    return _table(["one step, in process", "us", "budget"], rows)
+        times = f"{timed.ratio:.1f} x ours" if timed.ratio is not None else ""
+        rows.append([name, f"{timed.us:.1f}", budget, times])
+    return _table(["one step, in process", "us", "budget", "takes"], rows)
 
 
 def _start_table(results: Results) -> str:

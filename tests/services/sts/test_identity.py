@@ -58,7 +58,8 @@ def test_an_encoded_message_is_read_with_permission(stockade: Stockade, aws: bot
     text = base64.urlsafe_b64encode(sealed.box).decode().rstrip("=")
     sts = aws.client("sts")
     assert sts.decode_authorization_message(EncodedMessage=text)["DecodedMessage"] == told.decode()
-    for wrong in ("x", text[:-8], text[:30] + "A" + text[31:], "?"):
+    changed = text[:30] + ("B" if text[30] == "A" else "A") + text[31:]
+    for wrong in ("x", text[:-8], changed, "?"):
         assert refused(sts.decode_authorization_message, EncodedMessage=wrong)[:2] == (
             "InvalidAuthorizationMessageException",
             400,

@@ -14,6 +14,7 @@ import sys
 
 from bench.load import Load, LoadError, require_generator
 from bench.micro import micro
+from bench.policies import loaded
 from bench.report import Results, missed, render, write
 from bench.server import ServerError
 from bench.startup import startup
@@ -22,7 +23,7 @@ from bench.throughput import throughput
 from bench.wires import WrongAnswerError
 from tests.clients.environment import EnvironmentUnavailableError, environment
 
-PARTS = ("throughput", "micro", "startup")
+PARTS = ("throughput", "micro", "startup", "policies")
 
 
 def main() -> int:
@@ -61,6 +62,9 @@ def _measure(results: Results, asked: argparse.Namespace) -> None:
     if "micro" in asked.parts:
         print("micro ...", flush=True)
         results.micro = micro()
+    if "policies" in asked.parts:
+        print("policies ...", flush=True)
+        results.policies = loaded()
     if {"throughput", "startup"} & set(asked.parts):
         print("environment of the peers ...", flush=True)
         environment(PEERS_LOCK, PEERS)

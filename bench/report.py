@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bench.load import Load, Measured
     from bench.micro import Timed
+    from bench.policies import Loaded
     from bench.startup import Start
     from bench.targets import Target
 
@@ -25,7 +26,7 @@ FOLDER = Path(__file__).parent
 README = FOLDER / "README.md"
 RESULTS = FOLDER / "results.json"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-FIRST_ANSWER_SECONDS, IDLE_MB = 1.0, 120.0
+FIRST_ANSWER_SECONDS, IDLE_MB, POLICIES_MB = 1.0, 120.0, 2000.0
 
 
 @dataclass
@@ -37,12 +38,13 @@ class Results:
     rounds: dict[str, list[Measured]] = field(default_factory=dict)
     micro: dict[str, Timed] = field(default_factory=dict)
     starts: dict[str, Start] = field(default_factory=dict)
+    policies: Loaded | None = None
 
     @property
     def complete(self) -> bool:
         """True when every part measured everything."""
         measured = self.rounds.keys() | self.starts.keys()
-        return measured == self.targets.keys() and bool(self.micro)
+        return measured == self.targets.keys() and bool(self.micro and self.policies)
 
 
 def machine() -> dict[str, Any]:
@@ -83,6 +85,9 @@ def missed(results: Results) -> list[str]:
     for name, timed in results.micro.items():
         if timed.at_most_us is not None and timed.us > timed.at_most_us:
             said.append(f"{name}: {timed.us:.1f} us, at most {timed.at_most_us:g} us wanted")
+    held = results.policies
+    if held and held.megabytes >= POLICIES_MB:
+        said.append(f"policies: {held.megabytes:.0f} MB, under {POLICIES_MB:.0f} wanted")
     return said + _missed_at_start(results.starts)
 
 
@@ -108,6 +113,11 @@ def render(results: Results) -> str:
         parts.append(_micro_table(results))
     if results.starts:
         parts.append(_start_table(results))
+    if held := results.policies:
+        parts.append(
+            f"{held.policies:,} policies of three statements, parsed and compiled: "
+            f"{held.megabytes:.0f} MB (budget {POLICIES_MB:.0f}) after {held.seconds:.0f} s."
+        )
     return "\n\n".join(parts)
 
 
@@ -195,6 +205,7 @@ def write(results: Results) -> None:
         "rounds": {name: [asdict(one) for one in each] for name, each in results.rounds.items()},
         "micro": {name: asdict(timed) for name, timed in results.micro.items()},
         "starts": {name: asdict(start) for name, start in results.starts.items()},
+        "policies": asdict(results.policies) if results.policies else None,
     }
     RESULTS.write_text(json.dumps(said, indent=1) + "\n")
     before, _, rest = README.read_text().partition(BEGIN)

@@ -86,17 +86,19 @@ class Turn:
         self._asked.append((http, asker))
 
     def end(self) -> None:
-        """Answer everything that was asked."""
+        """Answer everything that was asked; what memory does not have goes through ASGI then."""
         asked, self._asked = self._asked, []
         held: list[bytes] = []
-        answered = []
+        answered, others = [], []
         for http, asker in asked:
             response = self._answer(http, held)
             if response is None:
-                asker.hand_over()
+                others.append(asker)
             else:
                 answered.append((http, asker, response))
         self._send(answered, held)
+        for asker in others:
+            asker.hand_over()
 
     def _answer(self, http: HttpRequest, held: list[bytes]) -> HttpResponse | None:
         """Return the answer, or None where something has to be waited for."""

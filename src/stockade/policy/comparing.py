@@ -17,7 +17,7 @@ from stockade.policy.globs import pattern
 from stockade.policy.regions import Universe, regions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from stockade.policy.elements import Document
     from stockade.policy.regions import Region
@@ -88,12 +88,9 @@ def _grants_more(allow: Region, new: _Sides, existing: _Sides) -> bool:
     """Tell whether a new statement may allow what the existing policy does not."""
     for caller in allow.callers.atoms():
         for resource in allow.resources.atoms():
-
-            def covering(among: Iterable[Region]) -> Iterator[Region]:
-                return (one for one in among if one.covers(resource, caller, allow.terms))  # noqa: B023 - used at once
-
-            left = allow.actions - _covered(covering(new.denies))
-            if not left <= _covered(covering(existing.allows)):
+            place = (resource, caller, allow.terms)
+            left = allow.actions - _covered(one for one in new.denies if one.covers(*place))
+            if not left <= _covered(one for one in existing.allows if one.covers(*place)):
                 return True
     return any(
         deny.touches(allow) and not _still_denied(deny, allow, new) for deny in existing.denies

@@ -17,13 +17,12 @@ import cbor2
 
 from stockade.protocol import timestamps
 from stockade.protocol.compression import plain_body
-from stockade.protocol.events import event_response, events_writer
+from stockade.protocol.events import event_response, output_writer
 from stockade.protocol.http import HttpResponse
 from stockade.protocol.json import message_member
 from stockade.protocol.malformed import SerializationFailure, UnknownOperation
-from stockade.protocol.parts import event_stream_of
-from stockade.protocol.shapes import JsonReaders, JsonWriters, exactly, nothing_of, wrong_type
-from stockade.protocol.validate import Validator
+from stockade.protocol.shapes import JsonReaders, JsonWriters, exactly, wrong_type
+from stockade.protocol.validate import checked_reader
 from stockade.protocol.wire import Prepared, answer, error_shape, query_error
 
 if TYPE_CHECKING:
@@ -62,7 +61,9 @@ class CborWire:
 
     def prepare(self, operation: WireOperation) -> Prepared:
         """Compile the reader and the writer of an operation."""
-        return Prepared(_reader(operation), _writer(operation))
+        return Prepared(
+            checked_reader(operation, CborReaders().reader), output_writer(operation, CBOR)
+        )
 
     def read(self, http: HttpRequest, operation: WireOperation) -> dict[str, Any]:
         """Return the validated members of a request."""
@@ -102,24 +103,6 @@ CBOR_WIRE: Final = CborWire()
 
 def _marks(request_id: str) -> list[tuple[bytes, bytes]]:
     return [(b"smithy-protocol", b"rpc-v2-cbor"), (b"x-amzn-requestid", request_id.encode())]
-
-
-def _reader(operation: WireOperation) -> Callable[[Any], dict[str, Any]]:
-    shape = operation.input_shape
-    if shape is None:
-        return lambda _document: {}
-    read = CborReaders().reader(shape)
-    check = Validator(shape, operation.service).check
-    return lambda document: check(read(document))
-
-
-def _writer(operation: WireOperation) -> Callable[[Mapping[str, Any]], Any]:
-    shape = operation.output_shape
-    if shape is None:
-        return nothing_of(operation)
-    if event_stream_of(shape) is not None:
-        return events_writer(shape, CBOR)
-    return CBOR.writer(shape, "")
 
 
 def _document(body: bytes) -> Any:

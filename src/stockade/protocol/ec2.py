@@ -13,7 +13,7 @@ from stockade.protocol.http import HttpResponse
 from stockade.protocol.parameters import Ec2ParameterReaders, tree
 from stockade.protocol.query import QueryWire, sources
 from stockade.protocol.shapes import nothing_of
-from stockade.protocol.validate import Validator
+from stockade.protocol.validate import checked_reader
 from stockade.protocol.wire import Prepared, answer, error_shape
 from stockade.protocol.xml import XmlWriters, escape, xmlns
 
@@ -43,7 +43,9 @@ class Ec2Wire:
 
     def prepare(self, operation: WireOperation) -> Prepared:
         """Compile the reader and the writer of an operation."""
-        return Prepared(_reader(operation), _writer(operation))
+        return Prepared(
+            checked_reader(operation, Ec2ParameterReaders().structure), _writer(operation)
+        )
 
     def read(self, http: HttpRequest, operation: WireOperation) -> dict[str, Any]:
         """Return the validated members of a request."""
@@ -81,15 +83,6 @@ EC2: Final = Ec2Wire(QueryWire())
 def _response(status: int, body: bytes) -> HttpResponse:
     headers = [(b"content-type", b"text/xml;charset=UTF-8")]
     return HttpResponse(status=status, headers=headers, body=_DECLARATION + body)
-
-
-def _reader(operation: WireOperation) -> Callable[[Any], dict[str, Any]]:
-    shape = operation.input_shape
-    if shape is None:
-        return lambda _tree: {}
-    read = Ec2ParameterReaders().structure(shape)
-    check = Validator(shape, operation.service).check
-    return lambda tree: check(read(tree))
 
 
 def _writer(operation: WireOperation) -> Callable[[Mapping[str, Any]], bytes]:

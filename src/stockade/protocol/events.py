@@ -13,13 +13,14 @@ from stockade.protocol.eventstream import Long, encode, frames
 from stockade.protocol.http import Headers, HttpResponse
 from stockade.protocol.malformed import SerializationFailure
 from stockade.protocol.parts import Part, event_part, event_stream_of
-from stockade.protocol.shapes import exactly, misfit, no_member
+from stockade.protocol.shapes import exactly, misfit, no_member, nothing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from stockade.protocol.eventstream import Frame
     from stockade.protocol.http import Readable
+    from stockade.protocol.operations import WireOperation
     from stockade.protocol.parts import Format
 
 EVENT_STREAM: Final = b"application/vnd.amazon.eventstream"
@@ -158,6 +159,16 @@ def _text(payload: bytes) -> str:
         return payload.decode()
     except UnicodeDecodeError as error:
         raise SerializationFailure(hint="the payload of an event is not UTF-8") from error
+
+
+def output_writer(operation: WireOperation, form: Format) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what writes an operation's output: a document, or a stream of events."""
+    shape = operation.output_shape
+    if shape is None:
+        return nothing_of(operation)
+    if event_stream_of(shape) is not None:
+        return events_writer(shape, form)
+    return form.writer(shape, "")
 
 
 def events_writer(shape: Any, form: Format) -> Callable[[Mapping[str, Any]], Iterator[bytes]]:

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from stockade.protocol.compression import plain_body
-from stockade.protocol.events import event_response, events_writer
+from stockade.protocol.events import event_response, output_writer
 from stockade.protocol.http import HttpResponse
 from stockade.protocol.malformed import SerializationFailure, UnknownOperation
-from stockade.protocol.parts import event_stream_of
-from stockade.protocol.shapes import JsonReaders, JsonWriters, nothing_of, wrong_type
-from stockade.protocol.validate import Validator
+from stockade.protocol.shapes import JsonReaders, JsonWriters, wrong_type
+from stockade.protocol.validate import checked_reader
 from stockade.protocol.wire import Prepared, answer, error_shape, query_error
 
 if TYPE_CHECKING:
@@ -61,7 +60,9 @@ class JsonWire:
 
     def prepare(self, operation: WireOperation) -> Prepared:
         """Compile the reader and the writer of an operation."""
-        return Prepared(_reader(operation), _writer(operation))
+        return Prepared(
+            checked_reader(operation, JsonReaders().reader), output_writer(operation, JSON)
+        )
 
     def read(self, http: HttpRequest, operation: WireOperation) -> dict[str, Any]:
         """Return the validated members of a request."""
@@ -146,25 +147,6 @@ def _refuse_repeated_keys(body: bytes) -> None:
             raise SerializationFailure(hint="a key is given twice")
 
     json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
-
-
-def _reader(operation: WireOperation) -> Callable[[Any], dict[str, Any]]:
-    shape = operation.input_shape
-    if shape is None:
-        return lambda _document: {}
-    read = JsonReaders().reader(shape)
-    check = Validator(shape, operation.service).check
-    return lambda document: check(read(document))
-
-
-def _writer(operation: WireOperation) -> Callable[[Mapping[str, Any]], Any]:
-    shape = operation.output_shape
-    if shape is None:
-        return nothing_of(operation)
-    if event_stream_of(shape) is not None:
-        return events_writer(shape, JSON)
-    write = JsonWriters().writer(shape)
-    return lambda output: _encode(write(output))
 
 
 def message_member(error: AwsError, shape: Any) -> str:

@@ -17,7 +17,7 @@ from stockade.protocol.http import HttpResponse
 from stockade.protocol.malformed import InvalidAction, MissingAction
 from stockade.protocol.parameters import ParameterReaders, tree
 from stockade.protocol.shapes import nothing_of
-from stockade.protocol.validate import Validator
+from stockade.protocol.validate import checked_reader
 from stockade.protocol.wire import Prepared, answer, error_shape
 from stockade.protocol.xml import XmlWriters, escape
 
@@ -57,7 +57,7 @@ class QueryWire:
 
     def prepare(self, operation: WireOperation) -> Prepared:
         """Compile the reader and the writer of an operation."""
-        return Prepared(_reader(operation), _writer(operation))
+        return Prepared(checked_reader(operation, ParameterReaders().structure), _writer(operation))
 
     def read(self, http: HttpRequest, operation: WireOperation) -> dict[str, Any]:
         """Return the validated members of a request."""
@@ -136,15 +136,6 @@ def candidates(
 def host_label(http: HttpRequest) -> str:
     """Return the first label of the host, which names the service in AWS's own addresses."""
     return (http.header(b"host") or b"").partition(b".")[0].decode("latin-1").lower()
-
-
-def _reader(operation: WireOperation) -> Callable[[Any], dict[str, Any]]:
-    shape = operation.input_shape
-    if shape is None:
-        return lambda _tree: {}
-    read = ParameterReaders().structure(shape)
-    check = Validator(shape, operation.service).check
-    return lambda tree: check(read(tree))
 
 
 def _writer(operation: WireOperation) -> Callable[[Mapping[str, Any]], bytes]:

@@ -7,6 +7,7 @@ puts it there. What is compiled for an operation is in `rest.py`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class RestWire:
+class RestWire(ABC):
     """What is the same in the REST protocols."""
 
     def __init__(self, family: str, protocol: str, form: Format) -> None:
@@ -71,11 +72,11 @@ class RestWire:
         response.headers += self.marks(request_id)
         return response
 
+    @abstractmethod
     def render_error(
         self, error: AwsError, request_id: str, operation: WireOperation | None = None
     ) -> HttpResponse:
         """Return the answer for an error."""
-        raise NotImplementedError
 
     def marks(self, request_id: str) -> list[tuple[bytes, bytes]]:
         """Return the headers that name the request."""

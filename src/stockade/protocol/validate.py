@@ -22,6 +22,8 @@ from stockade.protocol.patterns import compile_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from stockade.protocol.operations import WireOperation
+
     Test = Callable[[Any], bool]
     Place = tuple[Any, Any, str]
     """A shape, the value that it has and where that stands."""
@@ -326,3 +328,18 @@ def _printed(value: Any) -> str:
             return f"{{{', '.join(f'{k}={_printed(v)}' for k, v in value.items())}}}"
         case _:
             return str(value)
+
+
+def checked_reader(
+    operation: WireOperation, compile_reader: Callable[[Any], Callable[[Any], dict[str, Any]]]
+) -> Callable[[Any], dict[str, Any]]:
+    """Return what reads an operation's input and validates it.
+
+    `compile_reader` makes what reads the shape in the protocol's own way.
+    """
+    shape = operation.input_shape
+    if shape is None:
+        return lambda _given: {}
+    read = compile_reader(shape)
+    check = Validator(shape, operation.service).check
+    return lambda given: check(read(given))

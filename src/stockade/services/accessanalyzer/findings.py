@@ -50,14 +50,7 @@ def list_findings(
     """Return the findings that meet a filter."""
     del analyzer_arn
     found = _found(ctx, analyzer, filter or {}, sort or {})
-    return paged(
-        "findings",
-        found,
-        lambda finding: finding.id,
-        lambda finding: view.finding(analyzer, finding),
-        max_results,
-        next_token,
-    )
+    return _paged(analyzer, found, view.finding, max_results, next_token)
 
 
 @accessanalyzer.operation(access=analyzer_by_arn("access-analyzer:ListFindings"))
@@ -74,14 +67,7 @@ def list_findings_v2(
     """Return the findings that meet a filter, in short."""
     del analyzer_arn
     found = _found(ctx, analyzer, filter or {}, sort or {})
-    return paged(
-        "findings",
-        found,
-        lambda finding: finding.id,
-        lambda finding: view.finding_v2(analyzer, finding),
-        max_results,
-        next_token,
-    )
+    return _paged(analyzer, found, view.finding_v2, max_results, next_token)
 
 
 @accessanalyzer.operation(access=analyzer_by_arn("access-analyzer:GetFinding"))
@@ -235,6 +221,21 @@ def _found(
         raise ValidationException(f"Findings cannot be sorted by {attribute}.")
     found.sort(key=_ATTRIBUTES[attribute], reverse=sort.get("orderBy") == "DESC")
     return found
+
+
+def _paged(
+    analyzer: Analyzer,
+    found: list[Finding],
+    show: Callable[[Analyzer, Finding], dict[str, Any]],
+    max_results: int,
+    next_token: str | None,
+) -> Output:
+    """Return a page of findings, each as `show` shows it."""
+
+    def shown(finding: Finding) -> dict[str, Any]:
+        return show(analyzer, finding)
+
+    return paged("findings", found, lambda finding: finding.id, shown, max_results, next_token)
 
 
 def _find(ctx: Context, analyzer: Analyzer, finding_id: str) -> Finding:

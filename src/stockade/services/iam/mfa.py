@@ -40,7 +40,6 @@ from stockade.services.iam.mfa_devices import (
 from stockade.services.iam.named import (
     Named,
     first_tags,
-    listed_tags,
     on_named,
     owner_of,
     tagged,
@@ -49,7 +48,7 @@ from stockade.services.iam.named import (
 from stockade.services.iam.paging import PAGE, among, listed
 from stockade.services.iam.resources import USERS, User, whole_second
 from stockade.services.iam.service import iam
-from stockade.services.iam.tags import Tags
+from stockade.services.iam.tags import Tags, listed_tags
 
 SEED_SIZE = 40
 DEVICES_PER_USER = 8

@@ -14,13 +14,11 @@ from typing import Any, NamedTuple
 from stockade.core.access import Demand, Resolver, Touched
 from stockade.core.arn import parse_arn
 from stockade.core.context import Context
-from stockade.core.operation import Output
 from stockade.services.iam.access import condition_keys
 from stockade.services.iam.errors import InvalidInput, LimitExceeded, NoSuchEntity
 from stockade.services.iam.lookup import ACCOUNT
-from stockade.services.iam.paging import among, listed
 from stockade.services.iam.quotas import TAGS
-from stockade.services.iam.tags import Tags
+from stockade.services.iam.tags import Tags, without_exactly
 
 
 class Named(NamedTuple):
@@ -86,13 +84,4 @@ def untagged(old: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
     """Return what is left of tags when some are taken off."""
     if not names:
         raise InvalidInput("The provided tag keys must not be null/empty.")
-    return {name: value for name, value in old.items() if name not in names}
-
-
-def listed_tags(tags: Mapping[str, str], max_items: int, marker: str | None) -> Output:
-    """Return a page of tags, sorted by name."""
-
-    def show(name: str) -> dict[str, str]:
-        return {"Key": name, "Value": tags[name]}
-
-    return listed("Tags", among(tags, str), str, show, max_items, marker)
+    return without_exactly(old, names)

@@ -33,14 +33,13 @@ from stockade.services.iam.identity_providers import (
 from stockade.services.iam.named import (
     Named,
     first_tags,
-    listed_tags,
     on_named,
     tagged,
     untagged,
 )
 from stockade.services.iam.paging import PAGE
 from stockade.services.iam.service import iam
-from stockade.services.iam.tags import Tags
+from stockade.services.iam.tags import Tags, listed_tags
 
 PROVIDERS, CLIENT_IDS, THUMBPRINTS = 100, 100, 5
 KIND = "OIDCProvider"

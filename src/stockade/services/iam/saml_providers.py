@@ -33,7 +33,6 @@ from stockade.services.iam.identity_providers import (
 from stockade.services.iam.named import (
     Named,
     first_tags,
-    listed_tags,
     on_named,
     tagged,
     untagged,
@@ -42,7 +41,7 @@ from stockade.services.iam.paging import PAGE
 from stockade.services.iam.saml_metadata import check_metadata
 from stockade.services.iam.server_keys import UNREADABLE
 from stockade.services.iam.service import iam
-from stockade.services.iam.tags import Tags
+from stockade.services.iam.tags import Tags, listed_tags
 
 PROVIDERS, KEYS = 100, 2
 ID_LETTERS = 16

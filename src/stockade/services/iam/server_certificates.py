@@ -21,7 +21,6 @@ from stockade.services.iam.errors import EntityAlreadyExists, LimitExceeded
 from stockade.services.iam.named import (
     Named,
     first_tags,
-    listed_tags,
     on_named,
     tagged,
     untagged,
@@ -30,7 +29,7 @@ from stockade.services.iam.paging import PAGE, listed
 from stockade.services.iam.resources import whole_second
 from stockade.services.iam.server_keys import check_pair, read_server_certificate
 from stockade.services.iam.service import iam
-from stockade.services.iam.tags import Tags
+from stockade.services.iam.tags import Tags, listed_tags
 from stockade.store.resources import Collection
 from stockade.store.vault import Sealed
 

@@ -61,7 +61,7 @@ def list_user_tags(
 ) -> Output:
     """Return a user's tags, sorted by name."""
     del user_name
-    return _listed(user.tags, max_items, marker)
+    return listed_tags(user.tags, max_items, marker)
 
 
 @iam.operation(access=role_named("iam:TagRole"), writes=True)
@@ -88,7 +88,7 @@ def list_role_tags(
 ) -> Output:
     """Return a role's tags, sorted by name."""
     del role_name
-    return _listed(role.tags, max_items, marker)
+    return listed_tags(role.tags, max_items, marker)
 
 
 @iam.operation(access=policy_named("iam:TagPolicy", writes=True), writes=True)
@@ -122,7 +122,7 @@ def list_policy_tags(
 ) -> Output:
     """Return a managed policy's tags, sorted by name."""
     del policy_arn
-    return _listed(policy.tags, max_items, marker)
+    return listed_tags(policy.tags, max_items, marker)
 
 
 @iam.operation(access=instance_profile_named("iam:TagInstanceProfile"), writes=True)
@@ -162,7 +162,7 @@ def list_instance_profile_tags(
 ) -> Output:
     """Return an instance profile's tags, sorted by name."""
     del instance_profile_name
-    return _listed(profile.tags, max_items, marker)
+    return listed_tags(profile.tags, max_items, marker)
 
 
 def merged(old: Mapping[str, str], new: Tags, kind: str) -> dict[str, str]:
@@ -206,7 +206,8 @@ def _together(old: Mapping[str, str], new: Tags, kind: str) -> dict[str, str]:
     return tags
 
 
-def _listed(tags: Mapping[str, str], max_items: int, marker: str | None) -> Output:
+def listed_tags(tags: Mapping[str, str], max_items: int, marker: str | None) -> Output:
+    """Return a page of tags, sorted by name."""
     names = among(tags, str)
     return listed(
         "Tags", names, str, lambda name: {"Key": name, "Value": tags[name]}, max_items, marker

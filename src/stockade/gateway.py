@@ -10,35 +10,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
+from stockade.authentication import Authentication, Claim, leaves_body_out
 from stockade.core import audit, authorization
 from stockade.core.audit import Audit, Record, Shapes
 from stockade.core.clock import Clock
 from stockade.core.context import NONCE_SIZE, Context
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
-from stockade.core.identity import Caller, Credential
+from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
-from stockade.protocol import chunked, sigv4, sigv4a
-from stockade.protocol.addressing import place_of
-from stockade.protocol.canonical import UNSIGNED_PAYLOAD
+from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies, UnclearOrigin
 from stockade.protocol.refusals import (
     AccessDenied,
-    ExpiredToken,
     InvalidClientToken,
-    MissingAuthenticationToken,
-    Refusal,
 )
-from stockade.protocol.sigv4 import SignedRequest
 from stockade.store.errors import NotInMemory, StoreUnavailable
 from stockade.store.journal import Journal
 from stockade.store.segments import JournalUnavailable
@@ -63,8 +57,6 @@ class Bound(BoundOperation):
         self.service = service
         self.shapes = Shapes(self)
         self.event_source = f"{service.entry.signing_name}.amazonaws.com"
-        self.skew = timedelta(minutes=service.clock_skew_minutes)
-        self.s3_style = service.entry.s3_style
 
 
 class Gateway:
@@ -92,14 +84,12 @@ class Gateway:
         self._vault = vault
         self._clock = clock
         self._ports = ports
-        self._credentials = ports.find(Credentials)
+        self._authentication = Authentication(ports.find(Credentials), clock, region, domains)
         self._random = random
         self._ids = RandomPool(random)
         self._nonces = RandomPool(random, NONCE_SIZE)
         self._audit = Audit(self._ids)
         self._unknown_account = unknown_account
-        self._region = region
-        self._domains = domains
         self._proxies = proxies
         self._bound: dict[tuple[str, str], Bound] = {}
 
@@ -127,7 +117,7 @@ class Gateway:
             except UnclearOrigin as unclear:
                 return self.refuse(http, unclear)
         request_id = self._ids.uuid()
-        claim = self._claim(http)
+        claim = self._authentication.claim(http)
         wire = self._catalogue.wire(http, claim.service)
         operation: WireOperation | None = None
         try:
@@ -161,9 +151,9 @@ class Gateway:
 
         So it is where the model says so, and the signature does not cover the body as a whole.
         """
-        if not _leaves_body_out(http):
+        if not leaves_body_out(http):
             return False
-        claim = self._claim(http)
+        claim = self._authentication.claim(http)
         wire = self._catalogue.wire(http, claim.service)
         try:
             operation = self._catalogue.operation(http, wire, claim.service)
@@ -173,19 +163,8 @@ class Gateway:
 
     def refuse(self, http: HttpRequest, error: AwsError) -> HttpResponse:
         """Answer a request that the shell turned away, in the words of its protocol."""
-        wire = self._catalogue.wire(http, self._claim(http).service)
+        wire = self._catalogue.wire(http, self._authentication.claim(http).service)
         return wire.render_error(error, self._ids.uuid())
-
-    def _claim(self, http: HttpRequest) -> Claim:
-        """Return what a request says of its signature."""
-        try:
-            signed = sigv4.parse(http)
-            if signed.region_set is not None:
-                here = place_of(http.header(b"host"), self._domains).region or self._region
-                signed = replace(signed, region=sigv4a.region_in(signed.region_set, here))
-            return Claim(signed, None)
-        except Refusal as refusal:
-            return Claim(None, refusal)
 
     def perform(self, ctx: Context, bound: Bound, params: Mapping[str, Any], family: str) -> Output:
         """Decide, record and run one operation; a write is one transaction, its record inside."""
@@ -333,7 +312,7 @@ class Gateway:
     ) -> None:
         """Enter the caller whose secret signed the request; record and raise the refusal."""
         try:
-            ctx.caller = self._credential(http, bound, claim, ctx).caller
+            ctx.caller = self._authentication.credential(http, bound.service, claim, ctx).caller
         except AwsError as refusal:
             if isinstance(refusal, InvalidClientToken) and claim.signed is not None:
                 refusal.add("AWSAccessKeyId", claim.signed.access_key_id)
@@ -352,63 +331,14 @@ class Gateway:
             ctx.record(_refused(record, refusal, family))
             raise
 
-    def _credential(
-        self, http: HttpRequest, bound: Bound, claim: Claim, ctx: Context
-    ) -> Credential:
-        signed = claim.signed
-        if signed is None:
-            raise claim.refusal or MissingAuthenticationToken
-        sigv4.check_scope(signed, (bound.service.entry.signing_name,))
-        credential = self._credentials.find_credential(
-            ctx.unit, signed.access_key_id, signed.session_token, ctx.now
-        )
-        sigv4.check_time(
-            signed,
-            self._clock.host(),
-            bound.skew,
-            honour_expires=bound.service.honours_expires,
-        )
-        sigv4.check_signature(
-            http,
-            signed,
-            self._signing_key(signed, ctx),
-            s3=bound.s3_style,
-            body_follows=http.stream is not None,
-        )
-        if credential.expires is not None and credential.expires <= ctx.now:
-            raise ExpiredToken
-        if credential.closed and bound.service.entry.signing_name in credential.closed:
-            raise InvalidClientToken
-        return credential
-
-    def _signing_key(self, signed: SignedRequest, ctx: Context) -> bytes | sigv4a.PublicKey:
-        """Return what verifies the signature, remembered until the credential changes."""
-        key_id, date = signed.access_key_id, signed.date
-        if signed.region_set is not None:
-            return ctx.unit.derive(
-                ("signing-key-v4a", key_id),
-                lambda: sigv4a.public_key(key_id, self._secret(signed, ctx)),
-            )
-        return ctx.unit.derive(
-            ("signing-key", key_id, date, signed.region, signed.service),
-            lambda: sigv4.signing_key(
-                self._secret(signed, ctx), date, signed.region, signed.service
-            ),
-        )
-
-    def _secret(self, signed: SignedRequest, ctx: Context) -> str:
-        # The credential is looked up again so that the key depends on what it is made of.
-        return self._credentials.find_credential(
-            ctx.unit, signed.access_key_id, signed.session_token, ctx.now
-        ).secret
-
     def _read(
         self, http: HttpRequest, wire: Wire, bound: Bound, ctx: Context, claim: Claim
     ) -> Mapping[str, Any]:
         """Return the validated members of the input; a request that fails here is recorded too."""
         try:
-            if bound.s3_style and claim.signed is not None:
-                http = chunked.opened(http, claim.signed, self._signing_key(claim.signed, ctx))
+            if bound.service.entry.s3_style and claim.signed is not None:
+                key = self._authentication.signing_key(claim.signed, ctx)
+                http = chunked.opened(http, claim.signed, key)
             params: Mapping[str, Any] = wire.read(http, bound.wire)
         except AwsError as refusal:
             ctx.record(_refused(self._record(ctx, bound), refusal, wire.family))
@@ -430,26 +360,6 @@ class Gateway:
         )
         record.recipient_account_id = self._unknown_account
         ctx.record(_refused(record, refusal, family))
-
-
-class Claim(NamedTuple):
-    """What a request says of its signature, or why it says nothing useful."""
-
-    signed: SignedRequest | None
-    refusal: Refusal | None
-
-    @property
-    def service(self) -> str | None:
-        """The service in the credential scope."""
-        return self.signed.service if self.signed else None
-
-
-def _leaves_body_out(http: HttpRequest) -> bool:
-    """Tell whether S3's signature does not cover the body as a whole, as far as the head tells."""
-    declared = http.header(b"x-amz-content-sha256")
-    if declared is not None:
-        return declared == UNSIGNED_PAYLOAD or declared.startswith(b"STREAMING-")
-    return b"X-Amz-Signature=" in http.query and b"X-Amz-Content-Sha256=" not in http.query
 
 
 def _refused(record: Record, error: AwsError, family: str) -> bytes:

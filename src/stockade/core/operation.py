@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -92,7 +93,7 @@ class Service:
         honours_expires: bool = True,
     ) -> None:
         self.entry = entry
-        self.clock_skew_minutes = clock_skew_minutes
+        self.clock_skew = timedelta(minutes=clock_skew_minutes)
         self.honours_expires = honours_expires
         """Whether a presigned request lives for its X-Amz-Expires; STS's never does."""
         self.operations: dict[str, Operation] = {}

@@ -22,7 +22,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stockade.core.ids import system_random
-from stockade.services.kms.resources import MATERIALS, Material
+from stockade.services.kms.resources import MATERIALS
 from stockade.store.vault import DOMAIN_KEYS
 from tests.house.ledger import opened
 from tests.house.raw import post
@@ -179,6 +179,7 @@ def sealed_secrets(data: Path) -> dict[str, bytes]:
     with opened(data) as app, app.store.read() as unit:
         for scope in unit.scopes(MATERIALS):
             for material in unit.list(MATERIALS, scope):
+                assert material.sealed is not None
                 secret = app.vault.open(unit, scope, material.place, material.sealed)
                 secrets[f"material of {material.key_id}"] = secret
         for scope in unit.scopes(DOMAIN_KEYS):
@@ -209,7 +210,7 @@ def test_no_secret_in_any_file(tmp_path: Path) -> None:
 
 def check_search(running: dict[Path, bytes], backup: bytes, data: Path, key: str) -> None:
     """Make sure that the search could find something: sealed, each secret is there."""
-    box = material_of(data, key).sealed.box
+    box = box_of(data, key)
     assert found_in(running[data / "stockade.db"] + running[data / "stockade.db-wal"], box)
     assert found_in(backup, box)
     assert any(path.suffix == ".jsonl" and content for path, content in running.items())
@@ -217,12 +218,13 @@ def check_search(running: dict[Path, bytes], backup: bytes, data: Path, key: str
     assert b"DEBUG" in log
 
 
-def material_of(data: Path, key: str) -> Material:
-    """Return the stored material of a key."""
+def box_of(data: Path, key: str) -> bytes:
+    """Return the sealed material of a key."""
     with opened(data) as app, app.store.read() as unit:
         for scope in unit.scopes(MATERIALS):
             for material in unit.find(MATERIALS, scope, "key", key):
-                return material
+                assert material.sealed is not None
+                return material.sealed.box
     raise AssertionError(f"{key} has no material")
 
 
@@ -232,8 +234,8 @@ def test_a_deleted_keys_material_is_gone_sealed_or_not(tmp_path: Path) -> None:
         kms = server.client("kms")
         keys = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(ROUNDS)]
         doomed = keys[ROUNDS // 2]
-        box = base64.b64encode(material_of(data, doomed).sealed.box)
-        kept = base64.b64encode(material_of(data, keys[0]).sealed.box)
+        box = base64.b64encode(box_of(data, doomed))
+        kept = base64.b64encode(box_of(data, keys[0]))
         blob = kms.encrypt(KeyId=doomed, Plaintext=b"x")["CiphertextBlob"]
         assert holders(data, box) != []
         kms.schedule_key_deletion(KeyId=doomed, PendingWindowInDays=30)

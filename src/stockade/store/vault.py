@@ -91,6 +91,11 @@ class Vault:
         box = aead.seal_with(cipher, nonce, plaintext, _aad(scope, place))
         return Sealed(_VERSION + domain.current + nonce + box)
 
+    def prepare(self, unit: Unit, scope: Scope) -> None:
+        """Make a scope's domain key where it has none, so that units that read can seal, too."""
+        if self._domain(unit, scope) is None:
+            self._create(unit, scope)
+
     def open(self, unit: Unit, scope: Scope, place: str, sealed: Sealed) -> bytes:
         """Decrypt what `seal` made for the same scope and place, or raise Tampered."""
         box = sealed.box

@@ -387,6 +387,7 @@ def test_material_is_not_stored_in_clear(kms: Any, key_id: str, stockade: Stocka
     del key_id
     with stockade.store.read() as unit:
         (material,) = unit.list(MATERIALS, SCOPE)
+        assert material.sealed is not None
         secret = stockade.vault.open(unit, SCOPE, material.place, material.sealed)
         assert len(secret) == 32
         assert secret not in bytes(material.sealed.box)

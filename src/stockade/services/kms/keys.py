@@ -14,7 +14,15 @@ from stockade.core.arn import arn
 from stockade.core.context import Context
 from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
-from stockade.services.kms import lifecycle, materials, policies, specs, view
+from stockade.services.kms import (
+    import_formats,
+    imported,
+    lifecycle,
+    materials,
+    policies,
+    specs,
+    view,
+)
 from stockade.services.kms.access import key_named, own_key_named, request_keys
 from stockade.services.kms.errors import (
     InvalidGrantTokenException,
@@ -147,10 +155,11 @@ def schedule_key_deletion(
 
 @kms.operation(access=own_key_named("kms:CancelKeyDeletion"), writes=True)
 def cancel_key_deletion(ctx: Context, key: Key, *, key_id: str) -> Output:
-    """End the waiting period; the key is disabled then, as AWS leaves it."""
+    """End the waiting period; the key is disabled then, as AWS leaves it, or without material."""
     del key_id
     lifecycle.must_be_pending_deletion(key)
-    _store(ctx, replace(key, state="Disabled", deletion_date=None))
+    state = imported.usable_state(ctx, key, "Disabled")
+    _store(ctx, replace(key, state=state, deletion_date=None))
     return {"KeyId": key.arn}
 
 
@@ -163,6 +172,8 @@ def _new_id(ctx: Context, *, multi_region: bool) -> str:
 def _with_material(ctx: Context, key: Key) -> Key:
     """Return a new key with its first material, or waiting for it, as its origin has it."""
     if key.origin == "EXTERNAL":
+        import_formats.must_be_importable(key.key_spec)
+        ctx.vault.prepare(ctx.unit, key.scope)  # import tokens are sealed by a read
         return replace(key, state="PendingImport")
     if key.origin != "AWS_KMS" or key.key_spec != specs.SYMMETRIC:
         raise UnsupportedOperationException(

@@ -39,11 +39,17 @@ def opened(ctx: Context, key: Key, material_id: str) -> bytes | None:
 
     def build() -> bytes | None:
         material = ctx.unit.get(MATERIALS, key.scope, material_id)
-        if material is None or material.key_id != key.key_id:
+        if material is None or material.key_id != key.key_id or material.sealed is None:
             return None
         return ctx.unseal(key.scope, material.place, material.sealed)
 
     return ctx.unit.derive(("kms-material", key.scope, key.key_id, material_id), build)
+
+
+def every(ctx: Context, key: Key) -> list[Material]:
+    """Return the rows of a key's backing keys, the first one first."""
+    rows = ctx.unit.find(MATERIALS, key.scope, "key", key.key_id)
+    return sorted(rows, key=lambda row: row.number)
 
 
 def wipe(ctx: Context, key: Key) -> None:

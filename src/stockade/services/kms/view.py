@@ -33,6 +33,10 @@ def metadata(key: Key) -> dict[str, Any]:
         shown["MultiRegionConfiguration"] = _multi_region(key, key.multi_region)
     if key.key_spec == SYMMETRIC and key.material_id:
         shown["CurrentKeyMaterialId"] = key.material_id
+    if key.expiration_model is not None:
+        shown["ExpirationModel"] = key.expiration_model
+    if key.valid_to is not None:
+        shown["ValidTo"] = key.valid_to
     if key.deletion_date is not None:
         shown["DeletionDate"] = key.deletion_date
     return shown

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from asn1crypto.keys import PrivateKeyInfo
+from asn1crypto import parser
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from stockade.services.kms import specs
+from stockade.services.kms.envelope import SYMMETRIC_SIZE
 from stockade.services.kms.errors import IncorrectKeyMaterialException, ValidationException
 
-SYMMETRIC_SIZE = 32
 HMAC_SIZES: Mapping[str, range] = MappingProxyType(
     {
         "HMAC_224": range(28, 64 + 1),
@@ -39,6 +39,10 @@ CURVES: Mapping[str, str] = MappingProxyType(
 )
 IMPORTABLE = frozenset({"symmetric", "hmac", "rsa", "ecc", "edwards"})
 """The families of specs whose material AWS lets be imported."""
+
+_CONTENT = 4
+"""Where the parser's answer has a value's content."""
+_SEQUENCE = b"\x30"
 
 
 def must_be_importable(spec: str) -> None:
@@ -75,12 +79,20 @@ def _of_size(spec: str, material: bytes, sizes: range) -> bytes:
 def _private_key(material: bytes) -> Any:
     """Return the private key of a PKCS #8 structure; the loader alone takes older forms, too."""
     try:
-        PrivateKeyInfo.load(material, strict=True)["private_key_algorithm"]["algorithm"].native  # noqa: B018 - parsed when asked
-        return serialization.load_der_private_key(material, password=None)
+        if _is_pkcs8(material):
+            return serialization.load_der_private_key(material, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise IncorrectKeyMaterialException(
-            "The key material is not a private key in PKCS #8 format, encoded as DER."
-        ) from None
+        pass
+    raise IncorrectKeyMaterialException(
+        "The key material is not a private key in PKCS #8 format, encoded as DER."
+    )
+
+
+def _is_pkcs8(material: bytes) -> bool:
+    """Tell whether DER is a version and then an algorithm, which is a sequence in PKCS #8 alone."""
+    content = parser.parse(material, strict=True)[_CONTENT]
+    algorithm = content[parser.peek(content) :]
+    return bool(algorithm[:1] == _SEQUENCE)
 
 
 def _matches(spec: str, private: object) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,9 +31,12 @@ from stockade.core.ports import (
     AuditLog,
     Calls,
     Credentials,
+    ManagedKeys,
     Organization,
+    OwnedKeys,
     Ports,
     Principals,
+    Transactions,
 )
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
@@ -48,6 +51,8 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.managed_keys import KmsManagedKeys
+from stockade.services.kms.owned_keys import KmsOwnedKeys
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -59,6 +64,8 @@ from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal, parse_seal
 from stockade.store.store import Store
 from stockade.store.vault import Vault
+
+R = TypeVar("R")
 
 AUDIT_RETENTION = timedelta(days=90)
 """What LookupEvents reaches back to."""
@@ -116,6 +123,9 @@ class Stockade:
                 Organization: OrganizationDirectory(),
                 Accounts: OrganizationAccounts(every_number=dev),
                 Calls: self,
+                Transactions: self,
+                ManagedKeys: KmsManagedKeys(),
+                OwnedKeys: KmsOwnedKeys(),
                 Clock: self.clock,
                 Issuers: Issuers(self.clock, loopback=dev),
                 AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
@@ -247,6 +257,10 @@ class Stockade:
     ) -> Mapping[str, Any]:
         """Run an operation that another service calls (see the port `Calls`)."""
         return self.gateway.call(ctx, service, operation, params)
+
+    def change(self, ctx: Context, action: Callable[[Context], R]) -> R:
+        """Run an action that writes, whatever unit is at hand (see the port `Transactions`)."""
+        return self.gateway.change(ctx, action)
 
     def ship_audit(self) -> None:
         """Bring every acknowledged call into the table that LookupEvents reads."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -42,6 +42,7 @@ from stockade.store.vault import Vault
 
 log = logging.getLogger("stockade.gateway")
 
+R = TypeVar("R")
 Write = Callable[[bytes], None]
 """Takes the line of a record that has no transaction."""
 
@@ -231,16 +232,19 @@ class Gateway:
             self._journal.insert(ctx.unit, own)
         return output
 
-    def _encode_message(self, ctx: Context, denied: authorization.Denied) -> None:
-        """Add the encoded message to a refusal; sealing may have to write a domain key."""
+    def change(self, ctx: Context, action: Callable[[Context], R]) -> R:
+        """Run an action that writes, whatever unit is at hand (see the port `Transactions`)."""
         if ctx.unit.memory_only:
-            raise NotInMemory from denied
+            raise NotInMemory
         if ctx.unit.writes:
-            authorization.encode_message(ctx, denied)
-            return
+            return action(ctx)
         ctx.unit.rest()
         with self._store.write() as unit:
-            authorization.encode_message(replace(ctx, unit=unit), denied)
+            return action(replace(ctx, unit=unit))
+
+    def _encode_message(self, ctx: Context, denied: authorization.Denied) -> None:
+        """Add the encoded message to a refusal; sealing may have to write a domain key."""
+        self.change(ctx, lambda ctx: authorization.encode_message(ctx, denied))
 
     def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:
         """Resolve what is touched, authorize, and hand it to the handler."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -96,6 +96,37 @@ class AuditLog(Protocol):
         It reads in a unit of its own: one that was begun earlier may not see what was shipped
         since. The second value is where to go on, None after the last page.
         """
+
+
+@runtime_checkable
+class Transactions(Protocol):
+    """For what has to be stored although the operation at hand only reads."""
+
+    def change(self, ctx: Context, action: Callable[[Context], P]) -> P:
+        """Run an action in the transaction at hand, or in one of its own where there is none."""
+
+
+@runtime_checkable
+class ManagedKeys(Protocol):
+    """AWS managed keys, `aws/<service>`, for the services that encrypt with them (KMS)."""
+
+    def managed_key(self, ctx: Context, account: str, region: str, service: str) -> str:
+        """Return the ARN of a service's key in an account and Region, made on first use."""
+
+
+@runtime_checkable
+class OwnedKeys(Protocol):
+    """AWS owned keys: one a service and Region, in nobody's account, seen by nobody (KMS)."""
+
+    def seal_owned(
+        self, ctx: Context, service: str, plaintext: bytes, context: Mapping[str, str]
+    ) -> bytes:
+        """Encrypt under a service's key; context is what has to be said again to decrypt."""
+
+    def open_owned(
+        self, ctx: Context, service: str, sealed: bytes, context: Mapping[str, str]
+    ) -> bytes:
+        """Decrypt what `seal_owned` made, or raise `Tampered`."""
 
 
 class Ports:

@@ -18,12 +18,19 @@ from stockade.services.kms import (
     import_formats,
     imported,
     lifecycle,
+    managed_keys,
     materials,
     policies,
     specs,
     view,
 )
-from stockade.services.kms.access import key_named, own_key_named, request_keys
+from stockade.services.kms.access import (
+    Named,
+    demand_on,
+    find_key,
+    own_key_named,
+    request_keys,
+)
 from stockade.services.kms.errors import (
     InvalidGrantTokenException,
     UnsupportedOperationException,
@@ -88,14 +95,37 @@ def create_key(
     return {"KeyMetadata": view.metadata(key)}
 
 
-@kms.operation(access=key_named("kms:DescribeKey"), quick=True)
+def _described(ctx: Context, params: Mapping[str, Any]) -> Touched:
+    """Resolve DescribeKey: a predefined alias of AWS's is decided as if it had its key."""
+    named = find_key(ctx, params["KeyId"])
+    predefined = None
+    if named.key is None and named.alias in managed_keys.NAMES and named.account == ctx.account:
+        predefined = named.alias
+        key = managed_keys.planned(ctx, ctx.scope, named.alias)
+        named = Named(key, key.arn, key.account, named.alias, None)
+    return Touched(
+        demands=(demand_on(ctx, named, "kms:DescribeKey", params),),
+        resources=(named.key, predefined),
+        absent=named.absent,
+        audit=((named.arn, "AWS::KMS::Key"),),
+    )
+
+
+@kms.operation(access=_described, quick=True)
 def describe_key(
-    _ctx: Context, key: Key, *, key_id: str, grant_tokens: Sequence[str] = ()
+    ctx: Context,
+    key: Key,
+    predefined: str | None,
+    *,
+    key_id: str,
+    grant_tokens: Sequence[str] = (),
 ) -> Output:
-    """Return a key's metadata."""
+    """Return a key's metadata; a predefined alias of AWS's gets its key by that (kms-18)."""
     del key_id
     if grant_tokens:
         raise InvalidGrantTokenException
+    if predefined is not None:
+        key = managed_keys.make(ctx, predefined, key)
     return {"KeyMetadata": view.metadata(key)}
 
 

@@ -60,11 +60,15 @@ def _multi_region(key: Key, where: MultiRegion) -> dict[str, Any]:
 
 
 def alias_entry(alias: Alias, account: str, region: str) -> dict[str, Any]:
-    """Return an alias as `AliasListEntry`."""
-    return {
+    """Return an alias as `AliasListEntry`; one that AWS predefined may have no key yet."""
+    entry: dict[str, Any] = {
         "AliasName": alias.name,
         "AliasArn": arn("kms", region, account, alias.name),
-        "TargetKeyId": alias.key_id,
-        "CreationDate": alias.created,
-        "LastUpdatedDate": alias.updated,
     }
+    if alias.key_id:
+        entry |= {
+            "TargetKeyId": alias.key_id,
+            "CreationDate": alias.created,
+            "LastUpdatedDate": alias.updated,
+        }
+    return entry

@@ -12,7 +12,7 @@ What AWS promises here, and the file that keeps it:
 * Tags                                                                 tags.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * Material from outside, several of it, each with an end               importing.py, imported.py
-* Keys that AWS manages for an account, keys that services own          managed_keys.py, owned_keys.py
+* Keys that AWS manages for an account, keys that services own         managed_keys, owned_keys.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
 
 Reference: facts kms-1 to kms-39.

@@ -91,9 +91,13 @@ class Vault:
         box = aead.seal_with(cipher, nonce, plaintext, _aad(scope, place))
         return Sealed(_VERSION + domain.current + nonce + box)
 
+    def is_ready(self, unit: Unit, scope: Scope) -> bool:
+        """Tell whether a scope has its domain key, so that units that read can seal, too."""
+        return self._domain(unit, scope) is not None
+
     def prepare(self, unit: Unit, scope: Scope) -> None:
-        """Make a scope's domain key where it has none, so that units that read can seal, too."""
-        if self._domain(unit, scope) is None:
+        """Make a scope's domain key where it has none."""
+        if not self.is_ready(unit, scope):
             self._create(unit, scope)
 
     def open(self, unit: Unit, scope: Scope, place: str, sealed: Sealed) -> bytes:

@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from stockade.core.context import Context
+from stockade.core.ports import Transactions
 from stockade.crypto.aead import Tampered
 from stockade.services.kms.errors import ExpiredImportTokenException, InvalidImportTokenException
 from stockade.services.kms.resources import Key
+from stockade.store.resources import Scope
 from stockade.store.vault import Sealed
 
 LIFETIME = timedelta(hours=24)
@@ -52,6 +54,7 @@ def issue(ctx: Context, key: Key, algorithm: str, wrapping: rsa.RSAPrivateKey) -
         serialization.NoEncryption(),
     )
     token = ImportToken(algorithm=algorithm, valid_to=ctx.now + LIFETIME, private_key=private_key)
+    _prepare(ctx, key.scope)
     return ctx.seal(key.scope, _place(key), msgspec.msgpack.encode(token)).box
 
 
@@ -67,6 +70,12 @@ def read(ctx: Context, key: Key, token: bytes) -> ImportToken:
     if opened.valid_to <= ctx.now:
         raise ExpiredImportTokenException
     return opened
+
+
+def _prepare(ctx: Context, scope: Scope) -> None:
+    """Have the vault make the key that it seals with, if this is the scope's first secret."""
+    if not ctx.vault.is_ready(ctx.unit, scope):
+        ctx.port(Transactions).change(ctx, lambda ctx: ctx.vault.prepare(ctx.unit, scope))
 
 
 def _place(key: Key) -> str:

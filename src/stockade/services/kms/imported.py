@@ -14,13 +14,14 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from stockade.core.context import Context
-from stockade.services.kms import envelope, materials
+from stockade.services.kms import envelope, import_regions, materials
 from stockade.services.kms.errors import (
     IncorrectKeyMaterialException,
     KMSInvalidStateException,
     UnsupportedOperationException,
 )
 from stockade.services.kms.resources import (
+    KEYS,
     MATERIALS,
     ExpirationModel,
     Key,
@@ -57,9 +58,14 @@ def add(
     rows = materials.every(ctx, key)
     material_id = envelope.material_id(secret, key.key_id)
     known = next((row for row in rows if row.material_id == material_id), None)
-    if new if new is not None else not rows:
+    if import_regions.is_replica(key):
+        key, row = _as_in_primary(ctx, key, material_id, known)
+    elif new if new is not None else not rows:
         row = _first_time(ctx, key, rows, known, material_id)
-        key = replace(key, pending_material_id=material_id) if rows else _of(key, material_id)
+        if rows:
+            key = replace(key, pending_material_id=material_id)
+        else:
+            key = replace(key, material_id=material_id)
     else:
         row = _again(known, named)
     row = replace(
@@ -75,6 +81,9 @@ def add(
 def lose(ctx: Context, key: Key, row: Material) -> Key:
     """Return the key without the secret of one of its materials."""
     if row.material_id == key.pending_material_id:
+        for replica in import_regions.replicas_of(ctx, key):
+            left = import_regions.forgotten(ctx, replica, row.material_id)
+            ctx.unit.put(KEYS, replica.scope, summed_up(ctx, left))
         ctx.unit.delete(MATERIALS, key.scope, row.material_id)
         return summed_up(ctx, replace(key, pending_material_id=""))
     ctx.unit.put(MATERIALS, key.scope, replace(row, sealed=None, valid_to=None))
@@ -110,13 +119,34 @@ def usable_state(ctx: Context, key: Key, state: KeyState) -> KeyState:
     """Return a state, or PendingImport where the key lacks material that belongs to it."""
     if key.origin != "EXTERNAL":
         return state
-    rows = materials.every(ctx, key)
-    complete = rows and all(row.sealed is not None for row in rows)
+    leader = import_regions.primary_of(ctx, key)
+    lasting = [
+        row.material_id
+        for row in materials.every(ctx, leader)
+        if row.material_id != leader.pending_material_id
+    ]
+    complete = lasting and all(import_regions.is_there(ctx, key, each) for each in lasting)
     return state if complete else "PendingImport"
 
 
-def _of(key: Key, material_id: str) -> Key:
-    return replace(key, material_id=material_id)
+def _as_in_primary(
+    ctx: Context, key: Key, material_id: str, known: Material | None
+) -> tuple[Key, Material]:
+    """Return a replica and the row of material that its primary key has, too."""
+    primary = import_regions.primary_of(ctx, key)
+    row = ctx.unit.get(MATERIALS, primary.scope, material_id)
+    if row is None:
+        raise IncorrectKeyMaterialException(
+            f"The key material (id: {material_id}) is not associated with the multi-Region primary "
+            f"key {primary.arn}."
+        )
+    key = replace(
+        key,
+        material_id=primary.material_id,
+        pending_material_id=primary.pending_material_id,
+    )
+    description = "" if known is None else known.description
+    return key, replace(row, created=ctx.now, description=description)
 
 
 def _first_time(

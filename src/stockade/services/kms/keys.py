@@ -203,7 +203,6 @@ def _with_material(ctx: Context, key: Key) -> Key:
     """Return a new key with its first material, or waiting for it, as its origin has it."""
     if key.origin == "EXTERNAL":
         import_formats.must_be_importable(key.key_spec)
-        ctx.vault.prepare(ctx.unit, key.scope)  # import tokens are sealed by a read
         return replace(key, state="PendingImport")
     if key.origin != "AWS_KMS" or key.key_spec != specs.SYMMETRIC:
         raise UnsupportedOperationException(

@@ -12,8 +12,8 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from stockade.core.context import Context
-from stockade.services.kms import imported, materials
-from stockade.services.kms.resources import MATERIALS, Key, Material, Rotation, RotationType
+from stockade.services.kms import import_regions, imported, materials
+from stockade.services.kms.resources import KEYS, MATERIALS, Key, Material, Rotation, RotationType
 from stockade.services.kms.telling import tell
 
 
@@ -44,7 +44,8 @@ def _rotated(ctx: Context, key: Key, kind: RotationType) -> Key:
     row = _waiting(ctx, key) if key.origin == "EXTERNAL" else _fresh(ctx, key)
     if row is None:  # it expired before its turn came
         return key
-    ctx.unit.put(MATERIALS, key.scope, replace(row, rotated=ctx.now, rotation_type=kind))
+    row = replace(row, rotated=ctx.now, rotation_type=kind)
+    ctx.unit.put(MATERIALS, key.scope, row)
     tell(
         ctx,
         key,
@@ -55,7 +56,16 @@ def _rotated(ctx: Context, key: Key, kind: RotationType) -> Key:
         currentKeyMaterialId=row.material_id,
     )
     key = replace(key, material_id=row.material_id, pending_material_id="")
-    return imported.summed_up(ctx, key) if key.origin == "EXTERNAL" else key
+    return _everywhere(ctx, key, row) if key.origin == "EXTERNAL" else key
+
+
+def _everywhere(ctx: Context, key: Key, row: Material) -> Key:
+    """Return a key with imported material after its rotation, its replicas rotated with it."""
+    ctx.unit.put(KEYS, key.scope, key)  # what replicas look at
+    for replica in import_regions.replicas_of(ctx, key):
+        changed = import_regions.rotated(ctx, key, replica, row)
+        ctx.unit.put(KEYS, replica.scope, imported.summed_up(ctx, changed))
+    return imported.summed_up(ctx, key)
 
 
 def _waiting(ctx: Context, key: Key) -> Material | None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import materials
+from stockade.services.kms import import_regions, materials
 from stockade.services.kms.access import key_named, own_key_named
 from stockade.services.kms.errors import (
     ConflictException,
@@ -33,6 +33,7 @@ ON_DEMAND_LIMIT = 25
 SOON = timedelta(minutes=20)
 """How close an automatic rotation keeps one on demand away."""
 AUTOMATIC: tuple[Origin, ...] = ("AWS_KMS",)
+_PENDING_EVERYWHERE = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
 ON_DEMAND: tuple[Origin, ...] = ("AWS_KMS", "EXTERNAL")
 
 
@@ -69,7 +70,9 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, ON_DEMAND)
-    if key.origin == "EXTERNAL" and not key.pending_material_id:
+    if import_regions.is_replica(key):
+        raise UnsupportedOperationException(f"{key.arn} is not a multi-region primary key.")
+    if key.origin == "EXTERNAL" and not _has_pending(ctx, key):
         raise KMSInvalidStateException(
             f"No available key material pending rotation for the key: {key.arn}."
         )
@@ -121,19 +124,29 @@ def list_key_rotations(
     def after(place: str, count: int) -> list[Material]:
         return [row for row in rows if _place(row) > place][:count]
 
-    return listed("Rotations", after, _place, lambda row: _entry(key, row), limit, marker)
+    waiting = "PENDING_ROTATION" if _has_pending(ctx, key) else _PENDING_EVERYWHERE
+
+    def show(row: Material) -> dict[str, Any]:
+        return _entry(key, row, waiting)
+
+    return listed("Rotations", after, _place, show, limit, marker)
+
+
+def _has_pending(ctx: Context, key: Key) -> bool:
+    """Tell whether there is material to rotate to, in every Region of the key."""
+    return bool(key.pending_material_id) and not import_regions.is_awaited(ctx, key)
 
 
 def _place(row: Material) -> str:
     return f"{row.number:06d}"
 
 
-def _entry(key: Key, row: Material) -> dict[str, Any]:
+def _entry(key: Key, row: Material, waiting: str) -> dict[str, Any]:
     """Return a material as `RotationsListEntry`."""
     entry: dict[str, Any] = {
         "KeyId": key.key_id,
         "KeyMaterialId": row.material_id,
-        "KeyMaterialState": _state(key, row),
+        "KeyMaterialState": _state(key, row, waiting),
     }
     if row.rotated is not None:
         entry |= {"RotationDate": row.rotated, "RotationType": row.rotation_type}
@@ -156,10 +169,10 @@ def _imported(row: Material) -> dict[str, Any]:
     return shown
 
 
-def _state(key: Key, row: Material) -> str:
+def _state(key: Key, row: Material, waiting: str) -> str:
     if row.material_id == key.material_id:
         return "CURRENT"
-    return "PENDING_ROTATION" if row.material_id == key.pending_material_id else "NON_CURRENT"
+    return waiting if row.material_id == key.pending_material_id else "NON_CURRENT"
 
 
 def _must_rotate(key: Key, origins: tuple[Origin, ...]) -> None:

@@ -4,15 +4,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, keywrap
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from stockade.app import Stockade
+from stockade.core.clock import ManualClock
+
 OAEP = "RSAES_OAEP_SHA_256"
 RSA_AES = "RSA_AES_KEY_WRAP_SHA_256"
+
+
+def in_memory() -> Iterator[Stockade]:
+    """Yield a deployment on one store, for tests of what stores have nothing to do with."""
+    app = Stockade.in_memory(clock=ManualClock.today())
+    yield app
+    app.close()
 
 
 def parameters(kms: Any, key: str, algorithm: str = OAEP, spec: str = "RSA_2048") -> Any:

@@ -15,12 +15,15 @@ from stockade.app import Stockade
 from stockade.services.kms.resources import KEYS, Key, KeyState, MultiRegion
 from stockade.store.resources import Scope
 from stockade.testing.plugin import TestClock
-from tests.services.kms.imports import OAEP, bring, parameters, ready
+from tests.services.kms.imports import OAEP, bring, in_memory, parameters, ready
 
 ACCOUNT = "000000000000"
 HERE, THERE = Scope(ACCOUNT, "us-east-1"), Scope(ACCOUNT, "eu-west-1")
 FIRST, SECOND = bytes(range(32)), bytes(range(32, 64))
 NEW = {"ImportType": "NEW_KEY_MATERIAL"}
+
+
+_one_store = pytest.fixture(in_memory, name="stockade")
 
 
 @pytest.fixture

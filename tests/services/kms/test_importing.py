@@ -21,12 +21,15 @@ from stockade.services.kms.resources import MATERIALS
 from stockade.store.resources import Scope
 from stockade.testing.plugin import TestClock
 from stockade.testing.transport import session
-from tests.services.kms.imports import OAEP, RSA_AES, bring, parameters, ready, wrapped
+from tests.services.kms.imports import OAEP, RSA_AES, bring, in_memory, parameters, ready, wrapped
 
 ACCOUNT = "000000000000"
 SCOPE = Scope(ACCOUNT, "us-east-1")
 MATERIAL = bytes(range(32))
 ALGORITHMS = (OAEP, "RSAES_OAEP_SHA_1", RSA_AES, "RSA_AES_KEY_WRAP_SHA_1")
+
+
+_one_store = pytest.fixture(in_memory, name="stockade")  # test_rotation.py imports on both
 
 
 @pytest.fixture

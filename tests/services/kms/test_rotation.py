@@ -477,5 +477,5 @@ class Imports(RuleBasedStateMachine):
 
 def test_any_history_of_imported_material() -> None:
     run_state_machine_as_test(
-        Imports, settings=settings(max_examples=6, stateful_step_count=20, deadline=None)
+        Imports, settings=settings(max_examples=5, stateful_step_count=15, deadline=None)
     )

@@ -12,14 +12,20 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context, ServiceEvent
 from stockade.services.kms import materials
+from stockade.services.kms.grant_resources import GRANTS, scope_of
 from stockade.services.kms.resources import ALIASES, KEYS, Key, Rotation
 from stockade.services.kms.service import kms
+
+GRANTS_AT_ONCE = 500
+"""How many grants are deleted in one transaction: others want to write as well."""
 
 
 @kms.reconciles(KEYS)
 def keep(ctx: Context, key: Key) -> Key | None:
     """Return the key as it is from now on, or None once it is deleted."""
     if key.state == "PendingDeletion":
+        if _forget_grants(ctx, key):
+            return key
         _delete(ctx, key)
         _tell(ctx, key, "DeleteKey")
         return None
@@ -42,6 +48,15 @@ def _rotate(ctx: Context, key: Key) -> Key:
     )
     material = materials.generate(ctx, key.scope, key.key_id)
     return replace(key, material_id=material.material_id, rotation=rotation)
+
+
+def _forget_grants(ctx: Context, key: Key) -> bool:
+    """Take some grants of a key with it; True while there may be more, so it stays due."""
+    scope = scope_of(key)
+    grants = ctx.unit.list(GRANTS, scope, limit=GRANTS_AT_ONCE)
+    for grant in grants:
+        ctx.unit.delete(GRANTS, scope, grant.grant_id)
+    return len(grants) == GRANTS_AT_ONCE
 
 
 def _delete(ctx: Context, key: Key) -> None:

@@ -9,6 +9,7 @@ What AWS promises here, and the file that keeps it:
 * Symmetric material under a per-call derived key, in our own blobs    symmetric.py, envelope.py
 * One policy a key, without which nobody gets in; the lock-out check   policies.py, access.py
 * Aliases point at keys and can be moved                               aliases.py
+* Grants: a permission on one key, narrower if made by a grant, at once    grants.py, granting.py
 * Tags                                                                 tags.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * A key is found by id, ARN or alias; no existence oracle              access.py

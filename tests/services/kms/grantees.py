@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Users, roles and their sessions for tests of grants."""
+"""Users and role sessions for tests of grants."""
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import boto3
@@ -20,39 +21,33 @@ class Somebody(NamedTuple):
 
 
 def a_user(stockade: Stockade, admin: boto3.Session, name: str, document: str = "") -> Somebody:
-    """Make a user, in the account of `admin`."""
+    """Make a user in the account of `admin`."""
     mine = user(stockade, admin, name, document)
     arn = admin.client("iam").get_user(UserName=name)["User"]["Arn"]
     return Somebody(arn, mine.client("kms"))
 
 
-def a_role(admin: boto3.Session, name: str) -> str:
-    """Make a role that its own account may take, and return its ARN."""
+def a_role(admin: boto3.Session, name: str, taker: str = "taker") -> str:
+    """Make a role that the user `taker` may take, and return its ARN."""
     account = admin.client("sts").get_caller_identity()["Account"]
-    trust = policy(allow("sts:AssumeRole", Principal={"AWS": account}))
-    for statement in ('"Resource": "*", ', ', "Resource": "*"'):
-        trust = trust.replace(statement, "")
-    made = admin.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    trusted = {"AWS": f"arn:aws:iam::{account}:user/{taker}"}
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trusted}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    made = admin.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
     return str(made["Role"]["Arn"])
 
 
+def a_taker(stockade: Stockade, admin: boto3.Session) -> boto3.Session:
+    """Make the user that takes roles."""
+    return user(stockade, admin, "taker", policy(allow("sts:AssumeRole")))
+
+
 def a_session(
-    stockade: Stockade, admin: boto3.Session, role_arn: str, name: str, document: str = ""
+    stockade: Stockade, taker: boto3.Session, role_arn: str, name: str, document: str = ""
 ) -> Somebody:
     """Take a role; `document` is the session's policy."""
-    iam, sts = admin.client("iam"), admin.client("sts")
-    if "taker" not in [one["UserName"] for one in iam.list_users()["Users"]]:
-        user(stockade, admin, "taker", policy(allow("sts:AssumeRole")))
-    key = iam.create_access_key(UserName="taker")["AccessKey"]
-    taker = session(
-        stockade,
-        access_key_id=key["AccessKeyId"],
-        secret_access_key=key["SecretAccessKey"],
-    )
     limits = {"Policy": document} if document else {}
     taken = taker.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=name, **limits)
-    iam.delete_access_key(UserName="taker", AccessKeyId=key["AccessKeyId"])
-    del sts
     found = taken["Credentials"]
     mine = session(
         stockade,

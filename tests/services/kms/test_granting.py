@@ -18,6 +18,8 @@ from stockade.services.kms.grant_resources import (
     Party,
     filings,
     pairs,
+    shape,
+    subset_of,
 )
 from stockade.services.kms.granting import OPERATIONS, Asked, cover_of, filings_asked
 from stockade.services.kms.resources import Key
@@ -101,21 +103,14 @@ def test_what_a_grant_lets_make_allows_nothing_more(
 
 
 @given(grants(), st.one_of(uses().map(lambda use: use[0]), st.builds(made_by, grants(), SOURCES)))
-def test_what_covers_a_use_is_found_by_it(grant: Grant, asked: Asked) -> None:
-    if cover_of(grant).covers(asked):
-        assert set(filings(grant)) & set(filings_asked("AIDA", asked))
-        assert not set(filings(grant)) & set(filings_asked("AIDB", asked))
-
-
-@given(grants(), uses())
-def test_grants_that_are_filed_alike_allow_alike(
-    grant: Grant, use: tuple[Asked, dict[str, str]]
-) -> None:
-    """One of them is then as good as all."""
-    asked, context = use
-    alike = [value for value in filings_asked("AIDA", asked) if "+" not in value]
-    if set(filings(grant)) & set(alike):
-        assert allows(grant, asked, context)
+def test_what_covers_a_use_is_found_by_it_and_nothing_else(grant: Grant, asked: Asked) -> None:
+    shapes = [shape(subset_of(grant.constraints))]
+    found = set(filings(grant)) & set(filings_asked("AIDA", asked, shapes))
+    if asked.made is None:
+        assert bool(found) is cover_of(grant).covers(asked)
+    else:
+        assert found or not cover_of(grant).covers(asked)
+    assert not set(filings(grant)) & set(filings_asked("AIDB", asked, shapes))
 
 
 def test_operations_are_those_of_the_model() -> None:

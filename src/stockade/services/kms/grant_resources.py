@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +79,14 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         return arn("kms", self.region, self.account, f"key/{self.key_id}")
 
 
+class Shapes(msgspec.Struct, frozen=True, kw_only=True):
+    """Which names the Subset constraints of one grantee's grants on a key have."""
+
+    grantee: str
+    """Its unique id."""
+    names: frozenset[tuple[str, ...]]
+
+
 def given_constraints(constraints: Constraints) -> dict[str, Any]:
     """Return constraints as CreateGrant takes them."""
     given = {
@@ -104,39 +112,44 @@ def pairs(context: Mapping[str, str]) -> Pairs:
     return tuple(sorted((name.lower(), value) for name, value in context.items()))
 
 
-def digest(part: object) -> str:
-    """Return what stands for pairs in an index."""
-    return hashlib.sha256(json.dumps(part).encode()).hexdigest()
-
-
 def filed(who: str, operation: str, source_arn: str, form: str) -> str:
     """Return the index entry of grants of one kind: see `filings`."""
     return f"{who} {operation} {source_arn} {form}"
 
 
+def form(kind: str, context: Pairs) -> str:
+    """Return how a constraint on the context is filed: `=` has to be equal, `+` to be in it."""
+    return kind + hashlib.sha256(json.dumps(context).encode()).hexdigest()
+
+
 def filings(grant: Grant) -> Iterator[str]:
     """Yield what a grant is found by where its grantee has very many on the same key.
 
-    That is grantee, operation, SourceArn, and of the encryption context the whole that has to be
-    equal, or the longest of the pairs that have to be in it.
+    That is grantee, operation and constraints: all grants of one entry cover the same uses.
     """
     for operation in grant.operations:
-        form = _form(grant.constraints) if operation in CARRYING else ""
-        if form is not None:
-            yield filed(grant.grantee.id, operation, grant.constraints.source_arn, form)
+        held = _form(grant.constraints) if operation in CARRYING else ""
+        if held is not None:
+            yield filed(grant.grantee.id, operation, grant.constraints.source_arn, held)
 
 
 def _form(constraints: Constraints) -> str | None:
-    """Return how the constraints on the context are filed, None where no context fulfils them."""
-    subset = pairs(constraints.subset or {})
-    if constraints.equals is not None:
-        equals = pairs(constraints.equals)
-        return f"={digest(equals)}" if set(subset) <= set(equals) else None
-    return f"+{digest(_longest(subset))}" if subset else ""
+    """Return the form of both constraints, None where no context fulfils them."""
+    subset = subset_of(constraints)
+    if constraints.equals is None:
+        return form("+", subset) if subset else ""
+    equals = pairs(constraints.equals)
+    return form("=", equals) if set(subset) <= set(equals) else None
 
 
-def _longest(some: Iterable[tuple[str, str]]) -> tuple[str, str]:
-    return max(some, key=lambda pair: (len(pair[0]) + len(pair[1]), pair))
+def subset_of(constraints: Constraints) -> Pairs:
+    """Return the pairs that have to be in a context."""
+    return tuple(sorted(set(pairs(constraints.subset or {}))))
+
+
+def shape(context: Pairs) -> tuple[str, ...]:
+    """Return the names of a constraint: of a request the pairs of these names are looked up."""
+    return tuple(name for name, _ in context)
 
 
 def retiring_value(region: str, principal_id: str) -> str:
@@ -157,4 +170,7 @@ GRANTS: Collection[Grant] = Collection(
         ),
         "name": lambda grant: grant.name or None,
     },
+)
+SHAPES: Collection[Shapes] = Collection(
+    Shapes, service="kms", kind="grant-shapes", id=lambda shapes: shapes.grantee
 )

@@ -12,7 +12,8 @@ the ones that fit the request, so that neither a use nor a change ever reads the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 from stockade.core.context import Context
@@ -20,12 +21,14 @@ from stockade.policy.principals import BY_ACCOUNT, BY_ROLE, DIRECTLY, NOT_NAMED
 from stockade.services.kms.grant_resources import (
     CARRYING,
     GRANTS,
+    SHAPES,
     Grant,
     Pairs,
-    digest,
     filed,
+    form,
     pairs,
     scope_of,
+    subset_of,
 )
 from stockade.services.kms.resources import Key
 from stockade.store.resources import Scope
@@ -98,7 +101,7 @@ def cover_of(grant: Grant) -> Cover:
         operations=frozenset(grant.operations),
         source_arn=constraints.source_arn,
         equals=None if constraints.equals is None else pairs(constraints.equals),
-        subset=frozenset(pairs(constraints.subset or {})),
+        subset=frozenset(subset_of(constraints)),
     )
 
 
@@ -162,9 +165,10 @@ def _covered(ctx: Context, scope: Scope, who: str, asked: Asked) -> bool:
     known = ctx.unit.derive(("kms-grants", scope, who), lambda: _some(ctx, scope, who))
     if len(known) <= FEW:
         return any(cover.covers(asked) for cover in known)
+    shapes = ctx.unit.get(SHAPES, scope, who)
     return any(
         cover.covers(asked)
-        for value in filings_asked(who, asked)
+        for value in filings_asked(who, asked, shapes.names if shapes is not None else ())
         for cover in _filed(ctx, scope, value, asked)
     )
 
@@ -175,9 +179,8 @@ def _some(ctx: Context, scope: Scope, who: str) -> tuple[Cover, ...]:
 
 
 def _filed(ctx: Context, scope: Scope, value: str, asked: Asked) -> tuple[Cover, ...]:
-    """Return the grants of one kind; one is as good as all where the kind says everything."""
-    alike = asked.made is None and not value.rpartition(" ")[2].startswith("+")
-    limit = 1 if alike else None
+    """Return the grants of one entry; one is as good as all, except to make others with."""
+    limit = 1 if asked.made is None else None
 
     def find() -> tuple[Cover, ...]:
         return tuple(map(cover_of, ctx.unit.find(GRANTS, scope, "filed", value, limit=limit)))
@@ -185,12 +188,23 @@ def _filed(ctx: Context, scope: Scope, value: str, asked: Asked) -> tuple[Cover,
     return ctx.unit.derive(("kms-grants-filed", scope, value), find)
 
 
-def filings_asked(who: str, asked: Asked) -> Iterator[str]:
+def filings_asked(who: str, asked: Asked, shapes: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Yield under which entries a grant can be filed that covers a use."""
+    forms = [""]
+    if asked.operation in CARRYING:
+        if asked.exact:
+            forms.append(form("=", asked.context))
+        forms += [form("+", part) for part in _parts(asked.context, shapes)]
     for source_arn in {"", asked.source_arn}:
-        yield filed(who, asked.operation, source_arn, "")
-        if asked.operation in CARRYING:
-            if asked.exact:
-                yield filed(who, asked.operation, source_arn, f"={digest(asked.context)}")
-            for pair in asked.context:
-                yield filed(who, asked.operation, source_arn, f"+{digest(pair)}")
+        for held in forms:
+            yield filed(who, asked.operation, source_arn, held)
+
+
+def _parts(context: Pairs, shapes: Iterable[tuple[str, ...]]) -> Iterator[Pairs]:
+    """Yield the parts of a context that have the names of some constraint."""
+    by_name: dict[str, list[tuple[str, str]]] = {}
+    for pair in context:
+        by_name.setdefault(pair[0], []).append(pair)
+    for names in shapes:
+        if by_name.keys() >= set(names):
+            yield from product(*(by_name[name] for name in names))

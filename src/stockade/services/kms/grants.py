@@ -27,17 +27,22 @@ from stockade.services.kms.errors import (
 from stockade.services.kms.grant_access import managed, no_such_grant, retirable, retirement
 from stockade.services.kms.grant_resources import (
     GRANTS,
+    SHAPES,
     Grant,
     Party,
+    Shapes,
     given_constraints,
     grants_scope,
     retiring_value,
     scope_of,
+    shape,
+    subset_of,
 )
 from stockade.services.kms.grant_tokens import make as new_token
 from stockade.services.kms.ready import check_tokens
 from stockade.services.kms.resources import Key
 from stockade.services.kms.service import kms
+from stockade.store.resources import Scope
 
 KEY_LIMIT = 50_000
 NO_CONSTRAINTS: Mapping[str, Any] = MappingProxyType({})
@@ -194,7 +199,17 @@ def _store(ctx: Context, key: Key, grant: Grant) -> Grant:
     if ctx.unit.count(GRANTS, scope) >= KEY_LIMIT:
         raise LimitExceededException(f"The limit of {KEY_LIMIT} grants for {key.arn} is reached.")
     ctx.unit.put(GRANTS, scope, grant)
+    _remember_shape(ctx, scope, grant)
     return grant
+
+
+def _remember_shape(ctx: Context, scope: Scope, grant: Grant) -> None:
+    names = shape(subset_of(grant.constraints))
+    known = ctx.unit.get(SHAPES, scope, grant.grantee.id)
+    shapes = known.names if known is not None else frozenset()
+    if names and names not in shapes:
+        together = Shapes(grantee=grant.grantee.id, names=shapes | {names})
+        ctx.unit.put(SHAPES, scope, together)
 
 
 def _end(ctx: Context, grant: Grant, *, dry_run: bool) -> Output:
@@ -202,6 +217,8 @@ def _end(ctx: Context, grant: Grant, *, dry_run: bool) -> Output:
         raise DryRunOperationException
     scope = grants_scope(grant.account, grant.region, grant.key_id)
     ctx.unit.delete(GRANTS, scope, grant.grant_id)
+    if not ctx.unit.find(GRANTS, scope, "grantee", grant.grantee.id, limit=1):
+        ctx.unit.delete(SHAPES, scope, grant.grantee.id)
     return {}
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context, ServiceEvent
 from stockade.services.kms import materials
-from stockade.services.kms.grant_resources import GRANTS, scope_of
+from stockade.services.kms.grant_resources import GRANTS, SHAPES, scope_of
 from stockade.services.kms.resources import ALIASES, KEYS, Key, Rotation
 from stockade.services.kms.service import kms
 
@@ -56,6 +56,7 @@ def _forget_grants(ctx: Context, key: Key) -> bool:
     grants = ctx.unit.list(GRANTS, scope, limit=GRANTS_AT_ONCE)
     for grant in grants:
         ctx.unit.delete(GRANTS, scope, grant.grant_id)
+        ctx.unit.delete(SHAPES, scope, grant.grantee.id)
     return len(grants) == GRANTS_AT_ONCE
 
 

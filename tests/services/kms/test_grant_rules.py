@@ -201,7 +201,7 @@ def test_what_create_grant_refuses(
     assert kms.list_grants(KeyId=key)["Grants"] == []
 
 
-CONDITIONS = {
+CONDITIONS: dict[str, tuple[str, Any, dict[str, Any] | None]] = {
     "kms:GranteePrincipal": ("StringEquals", ROOT, {"GranteePrincipal": "alice"}),
     "kms:RetiringPrincipal": ("StringEquals", ROOT, {"RetiringPrincipal": "alice"}),
     "kms:GrantOperations": (

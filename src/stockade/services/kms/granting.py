@@ -49,6 +49,7 @@ OPERATIONS = frozenset(
     }
 )
 """What a grant can allow; a test holds it against the model."""
+ACTIONS = frozenset(f"kms:{operation}" for operation in OPERATIONS)
 FEW = 64
 """How many grants of one caller on one key are remembered together."""
 
@@ -109,10 +110,9 @@ def helped(
     ctx: Context, key: Key | None, action: str, params: Mapping[str, Any]
 ) -> Callable[[], int] | None:
     """Return the question how firmly a key's grants name the caller, None where none can."""
-    operation = action[4:]
-    if key is None or operation not in OPERATIONS:
+    if key is None or action not in ACTIONS:
         return None
-    return lambda: naming(ctx, key, asked_for(ctx, operation, params))
+    return lambda: naming(ctx, key, asked_for(ctx, action.removeprefix("kms:"), params))
 
 
 def asked_for(ctx: Context, operation: str, params: Mapping[str, Any]) -> Asked:

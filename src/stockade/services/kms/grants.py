@@ -79,7 +79,7 @@ def create_grant(
         key_id=key.key_id,
         account=key.account,
         region=key.region,
-        issuing_account=ctx.account,
+        issuing_account=ctx.account or ctx.source_account or key.account,
         name=name,
         created=ctx.now.replace(microsecond=0),
         grantee=grant_rules.grantee(ctx, parties),

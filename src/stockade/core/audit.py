@@ -203,6 +203,10 @@ def small_first(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
+_LEFT_OUT = frozenset({"GrantTokenType"})
+"""Shapes that AWS does not mark as sensitive and leaves out of its records all the same."""
+
+
 class _Recording:
     """How values of shapes enter a record, dates as the service writes them."""
 
@@ -229,6 +233,8 @@ class _Recording:
     def _of(self, shape: Any, seen: tuple[str, ...]) -> Recorder | None:
         """Return how values of a shape are recorded, or None where they are left out."""
         if shape.type_name == "blob" or shape.metadata.get("sensitive") or shape.name in seen:
+            return None
+        if shape.name in _LEFT_OUT:
             return None
         if is_event_stream(shape):
             return None

@@ -36,6 +36,9 @@ class Principals(Protocol):
 
     def principal_exists(self, unit: Unit, arn_or_account: str) -> bool: ...
 
+    def principal_id(self, unit: Unit, principal_arn: str) -> str | None:
+        """Return the `aws:userid` of whoever bears an ARN now, of a role without a session."""
+
 
 Levels = tuple[tuple[Policy, ...], ...]
 """The control policies of an account: one tuple for each level, root first, account last."""

@@ -5,16 +5,18 @@
 2. Every level of the control policies must allow, from the root of the organization down to the
    account: the resource's account for resource control policies, the caller's for service
    control policies. So must the policy of the VPC endpoint that the call came through.
-3. A grant allows what nothing denied so far.
-4. A caller's identity policies speak for it as far as every limit (boundary, session policies)
+3. A caller's identity policies speak for it as far as every limit (boundary, session policies)
    agrees. The account root has no identity policies and may do everything in its account.
-5. Within an account, identity or resource policy suffices. What the resource policy grants to
+4. Within an account, identity or resource policy suffices. What the resource policy grants to
    the caller's own ARN or `*` stands against the silence of every limit; what it grants to
    the role is held by the limits of the session; naming the account grants nothing itself.
-6. A resource that must allow (a KMS key, a role's trust policy) needs its own policy to say
+5. A resource that must allow (a KMS key, a role's trust policy) needs its own policy to say
    so: directly, or by naming the account and an identity policy besides.
-7. Across accounts both sides are needed, however the resource policy names the caller.
-8. Who belongs to no account has only the resource policy, and no service control policy.
+6. Across accounts both sides are needed, however the resource policy names the caller.
+7. Who belongs to no account has only the resource policy, and no service control policy.
+8. What all of these leave, a grant on the resource may still allow, across accounts as well: to
+   the caller itself against the silence of every limit, to its role within the limits of the
+   session, to its account as far as identity policies hand it on. Grants are asked last.
 
 What AWS itself owns belongs to the account `aws`, in which nobody is.
 
@@ -32,7 +34,7 @@ from stockade.policy.principals import BY_ACCOUNT, BY_ROLE, DIRECTLY, NOT_NAMED
 from stockade.policy.request import Lookup, Principal, PrincipalKind, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from stockade.policy.compile import CompiledStatement, Policy
 
@@ -96,8 +98,8 @@ class Layers(msgspec.Struct, frozen=True):
     """Of the resource's account; empty where none hold the resource or the caller."""
     endpoint: Policy | None = None
     """Of the VPC endpoint that the call came through."""
-    granted: bool = False
-    """A grant on the resource covers the request."""
+    granted: Callable[[], int] | None = None
+    """How firmly the grants on the resource that cover the request name the caller."""
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -120,7 +122,6 @@ class Decision(msgspec.Struct, frozen=True):
 
 def decide(query: Query, layers: Layers) -> Decision:
     """Decide whether a request is allowed."""
-    principal = query.principal
     denied = first_deny(query, layers)
     if denied is not None:
         return _decided("explicitDeny", *denied)
@@ -128,8 +129,15 @@ def decide(query: Query, layers: Layers) -> Decision:
         silent = silent_control(query, layers)
         if silent is not None:
             return _lacks(silent[0])
-    if layers.granted:
-        return Decision("allowed", GRANT)
+    decision = _by_policies(query, layers)
+    if decision.allowed or layers.granted is None:
+        return decision
+    return _by_grant(query, layers, layers.granted()) or decision
+
+
+def _by_policies(query: Query, layers: Layers) -> Decision:
+    """Decide what nothing denies, grants apart."""
+    principal = query.principal
     naming, by_resource = _by_resource(query, layers)
     if not principal.account:
         return by_resource if naming == DIRECTLY else _lacks(RESOURCE)
@@ -213,6 +221,15 @@ def _by_resource(query: Query, layers: Layers) -> tuple[int, Decision]:
             best = naming
             decision = _decided("allowed", RESOURCE, layers.resource, statement)
     return best, decision
+
+
+def _by_grant(query: Query, layers: Layers, naming: int) -> Decision | None:
+    """Decide by how firmly a grant names the caller, None where it gives the caller nothing."""
+    granted = Decision("allowed", GRANT)
+    if naming == BY_ROLE:
+        return _within_limits(query, layers, granted)
+    handed_on = naming == BY_ACCOUNT and _by_identity(query, layers).allowed
+    return granted if handed_on or naming == DIRECTLY else None
 
 
 def _by_identity(query: Query, layers: Layers) -> Decision:

@@ -4,6 +4,7 @@
 from stockade.services.kms import (
     aliases,
     encrypting,
+    grants,
     importing,
     keys,
     policies,
@@ -16,6 +17,7 @@ from stockade.services.kms.service import kms
 __all__ = [
     "aliases",
     "encrypting",
+    "grants",
     "importing",
     "keys",
     "kms",

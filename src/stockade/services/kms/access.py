@@ -20,7 +20,7 @@ from stockade.core.errors import AwsError
 from stockade.policy.compile import Policy, compile_policy
 from stockade.policy.document import parse
 from stockade.protocol.refusals import AccessDenied
-from stockade.services.kms import envelope
+from stockade.services.kms import envelope, granting
 from stockade.services.kms.errors import (
     InvalidArnException,
     InvalidCiphertextException,
@@ -165,6 +165,7 @@ def demand_on(
         account=named.account,
         policy=None if named.key is None else key_policy(ctx, named.key),
         must_allow=named.key is not None,
+        granted=granting.helped(ctx, named.key, action, params),
         keys=condition_keys(ctx, named, params, more),
         denial=None if named.account == ctx.account else _foreign_denial(ctx, action),
     )

@@ -32,11 +32,11 @@ from stockade.services.kms.access import (
     request_keys,
 )
 from stockade.services.kms.errors import (
-    InvalidGrantTokenException,
     UnsupportedOperationException,
     ValidationException,
 )
 from stockade.services.kms.paging import listed
+from stockade.services.kms.ready import check_tokens
 from stockade.services.kms.resources import KEYS, Key, KeyState, MultiRegion, Origin
 from stockade.services.kms.service import kms
 from stockade.services.kms.tags import merged
@@ -122,8 +122,7 @@ def describe_key(
 ) -> Output:
     """Return a key's metadata; a predefined alias of AWS's gets its key by that (kms-18)."""
     del key_id
-    if grant_tokens:
-        raise InvalidGrantTokenException
+    check_tokens(ctx, grant_tokens)
     if predefined is not None:
         key = managed_keys.make(ctx, predefined, key)
     return {"KeyMetadata": view.metadata(key)}

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from stockade.core.context import Context
 from stockade.services.kms import imported, materials, rotating
+from stockade.services.kms.grant_resources import GRANTS, SHAPES, scope_of
 from stockade.services.kms.resources import ALIASES, KEYS, Key
 from stockade.services.kms.service import kms
 from stockade.services.kms.telling import tell
+
+GRANTS_AT_ONCE = 500
+"""How many grants are deleted in one transaction: others want to write as well."""
 
 
 @kms.reconciles(KEYS)
 def keep(ctx: Context, key: Key) -> Key | None:
     """Return the key as it is from now on, or None once it is deleted."""
     if key.deletion_date is not None and key.deletion_date <= ctx.now:
+        if _forget_grants(ctx, key):
+            return key
         _delete(ctx, key)
         tell(ctx, key, "DeleteKey")
         return None
@@ -26,6 +32,16 @@ def keep(ctx: Context, key: Key) -> Key | None:
         key = rotating.on_demand(ctx, key)
         key = rotating.automatic(ctx, key)
     return key
+
+
+def _forget_grants(ctx: Context, key: Key) -> bool:
+    """Take some grants of a key with it; True while there may be more, so it stays due."""
+    scope = scope_of(key)
+    grants = ctx.unit.list(GRANTS, scope, limit=GRANTS_AT_ONCE)
+    for grant in grants:
+        ctx.unit.delete(GRANTS, scope, grant.grant_id)
+        ctx.unit.delete(SHAPES, scope, grant.grantee.id)
+    return len(grants) == GRANTS_AT_ONCE
 
 
 def _delete(ctx: Context, key: Key) -> None:

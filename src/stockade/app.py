@@ -48,6 +48,7 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.recipient import AttestationRoots
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -119,6 +120,7 @@ class Stockade:
                 Clock: self.clock,
                 Issuers: Issuers(self.clock, loopback=dev),
                 AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
+                AttestationRoots: _attestation_roots(settings.attestation_roots),
             }
         )
         self.services = services()
@@ -354,6 +356,19 @@ def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials
         ),
     )
     return RootCredentials(account=settings.account, access_key_id=key_id, secret_access_key=secret)
+
+
+def _attestation_roots(path: Path | None) -> AttestationRoots:
+    """Return the roots of a file, or AWS's own."""
+    if path is None:
+        return AttestationRoots()
+    try:
+        return AttestationRoots(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the attestation roots in {path} cannot be read: {error}",
+            "give a file of certificates in PEM with --attestation-roots FILE",
+        ) from error
 
 
 def _make_directory(data: Path) -> None:

@@ -94,7 +94,7 @@ def test_aws_root_is_the_published_one() -> None:
         {"pcrs": {"0": b"\x00" * 48}},
         {"pcrs": {0: b"\x00" * 47}},
         {"pcrs": {0: "00" * 24}},
-        {"pcrs": {index: b"\x00" * 48 for index in range(33)}},
+        {"pcrs": dict.fromkeys(range(33), b"\x00" * 48)},
         {"certificate": None},
         {"certificate": b""},
         {"certificate": bytes(1025)},

@@ -12,10 +12,10 @@ from stockade import __version__, config
 from stockade.cli.env import variables
 from stockade.cli.options import (
     account_option,
+    attestation_option,
     data_option,
     domain_option,
     examples,
-    attestation_option,
     proxies_option,
     region_option,
 )

@@ -12,11 +12,11 @@ from stockade.cli.init import CREDENTIALS_TEXT
 from stockade.cli.options import (
     FILE,
     account_option,
+    attestation_option,
     credentials_option,
     data_option,
     domain_option,
     examples,
-    attestation_option,
     proxies_option,
     region_option,
     seal_option,

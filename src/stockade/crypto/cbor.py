@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-Value: TypeAlias = "int | bytes | str | None | list[Value] | dict[int | str, Value] | Tagged"
+Value: TypeAlias = "int | bytes | str | list[Value] | dict[int | str, Value] | Tagged | None"
 
 _BREAK = 0xFF
 _NULL = 0xF6
-_INDEFINITE = 31
+_OPEN_ARRAY, _OPEN_MAP = 0x9F, 0xBF
 
 
 class NotCbor(Exception):
@@ -49,10 +49,12 @@ class _Reader:
         first = self._take(1)[0]
         if first == _NULL:
             return None
-        major, info = first >> 5, first & 31
-        if major in (4, 5) and info == _INDEFINITE:
-            return self._array(None, depth) if major == 4 else self._map(None, depth)
-        number = self._number(info)
+        if first in (_OPEN_ARRAY, _OPEN_MAP):
+            return self._array(None, depth) if first == _OPEN_ARRAY else self._map(None, depth)
+        return self._of_type(first >> 5, self._number(first & 31), depth)
+
+    def _of_type(self, major: int, number: int, depth: int) -> Value:
+        """Return a value of a major type, whose number has been read."""
         match major:
             case 0:
                 return number

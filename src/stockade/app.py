@@ -160,7 +160,10 @@ class Stockade:
         clock: Clock | None = None,
     ) -> Stockade:
         """Return a dev deployment that lives and ends with this object."""
-        settings = Settings(mode="dev", account=account, region=region)
+        return cls._in_memory(Settings(mode="dev", account=account, region=region), clock)
+
+    @classmethod
+    def _in_memory(cls, settings: Settings, clock: Clock | None = None) -> Stockade:
         store = Store.open("sqlite://")
         return cls(settings, store, RootKey("memory", system_random(32)), clock=clock)
 
@@ -168,7 +171,7 @@ class Stockade:
     def open(cls, settings: Settings, passphrase: Callable[[], str]) -> Stockade:
         """Open the deployment of a data directory that `create` made."""
         if settings.data is None:
-            return cls.in_memory(account=settings.account, region=settings.region)
+            return cls._in_memory(settings)
         seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
         store = Store.open(settings.store_url, directory=settings.data)
         try:

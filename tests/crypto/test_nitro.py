@@ -137,7 +137,7 @@ def test_header_is_es384_and_nothing_else() -> None:
 
 def test_other_structures_are_refused() -> None:
     parts = cbor2.loads(DOCUMENT)
-    for value in (
+    structures: tuple[Any, ...] = (
         1,
         {},
         parts[:3],
@@ -145,7 +145,8 @@ def test_other_structures_are_refused() -> None:
         [parts[0], {}, None, parts[3]],
         cbor2.CBORTag(98, parts),
         cbor2.CBORTag(18, cbor2.CBORTag(18, parts)),
-    ):
+    )
+    for value in structures:
         refused(cbor2.dumps(value), "is no COSE_Sign1")
     refused(DOCUMENT + b"\x00", "is malformed")
     refused(cbor2.dumps([*parts[:3], parts[3][:95]]), "wrong length")

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from cryptography import x509
@@ -37,7 +38,7 @@ USER_DATA_LIMIT = 1_024
 """AWS's two pages differ (512, 1,024); the Nitro Security Module lets 1,024 through."""
 
 _COSE_SIGN1 = 18
-_ES384_HEADER: Mapping[int | str, Value] = {1: -35}
+_ES384_HEADER: Mapping[int | str, Value] = MappingProxyType({1: -35})
 _P384_BYTES = 48
 _PCR_SIZES = frozenset({32, 48, 64})
 _KNOWN_EXTENSIONS = (x509.BasicConstraints, x509.KeyUsage)

@@ -57,7 +57,7 @@ class Authority:
         key_usage: x509.KeyUsage | None = None,
         validity: tuple[datetime, datetime] = (BEGINS, ENDS),
         extra: tuple[x509.ExtensionType, ...] = (),
-        digest: hashes.HashAlgorithm | None = None,
+        digest: hashes.SHA256 | hashes.SHA384 | None = None,
     ) -> None:
         self.key = ec.generate_private_key(ec.SECP384R1()) if key is None else key
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -92,7 +92,8 @@ class Enclave:
     def __init__(self, **signer: Any) -> None:
         self.root = Authority()
         self.zone = Authority(self.root, name="zone", path_length=0)
-        self.signer = Authority(self.zone, **{"name": "i-1-enc2", "ca": False} | signer)
+        made: dict[str, Any] = {"name": "i-1-enc2", "ca": False} | signer
+        self.signer = Authority(self.zone, **made)
         self.rsa = _RSA
 
     def payload(self, now: datetime, **changes: Any) -> dict[str, Any]:

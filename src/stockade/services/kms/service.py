@@ -12,6 +12,7 @@ What AWS promises here, and the file that keeps it:
 * Tags                                                                 tags.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
+* Answers that only an attested enclave can read                       recipient.py
 
 Reference: facts kms-1 to kms-39.
 """

@@ -78,6 +78,15 @@ OTHER_LEVELS: Mapping[str, str] = MappingProxyType(
 )
 """Operations whose record says otherwise than the action's access level -> why."""
 
+NEWER_KEYS = frozenset(
+    {
+        "kms:grantconstraintsourcearn",
+        "kms:granteeserviceprincipal",
+        "kms:retiringserviceprincipal",
+    }
+)
+"""Keys of March 2026, which the table does not have yet."""
+
 GLOBAL_KEYS = frozenset(
     {
         "aws:calledvia",
@@ -196,7 +205,7 @@ def test_condition_keys_exist(service: str, key: str) -> None:
     facts = table().services.get(prefix)
     known = {name.lower().partition("${")[0] for name in facts.keys} if facts else set()
     family = key.endswith(":") and any(name.startswith(key) for name in known)
-    assert family or key in known | GLOBAL_KEYS, service
+    assert family or key in known | GLOBAL_KEYS | NEWER_KEYS, service
 
 
 def test_every_service_has_facts_in_full() -> None:

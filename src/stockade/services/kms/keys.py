@@ -14,8 +14,8 @@ from stockade.core.arn import arn
 from stockade.core.context import Context
 from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
-from stockade.services.kms import lifecycle, materials, policies, specs, view
-from stockade.services.kms.access import key_named, own_key_named, request_keys
+from stockade.services.kms import condition_keys, lifecycle, materials, policies, specs, view
+from stockade.services.kms.access import key_named, own_key_named
 from stockade.services.kms.errors import (
     InvalidGrantTokenException,
     UnsupportedOperationException,
@@ -32,7 +32,7 @@ WINDOWS = range(7, 31)
 
 def _creation(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve CreateKey: IAM's alone, plus kms:TagResource where it brings tags."""
-    keys = request_keys(ctx, params)
+    keys = condition_keys.of_new_key(ctx, params)
     actions = ["kms:CreateKey"] + (["kms:TagResource"] if params.get("Tags") else [])
     return Touched(
         demands=tuple(Demand(action=each, account=ctx.account, keys=keys) for each in actions)

@@ -13,6 +13,7 @@ What AWS promises here, and the file that keeps it:
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
 * Answers that only an attested enclave can read                       recipient.py
+* Every condition key, in the calls that AWS gives it to                condition_keys.py
 
 Reference: facts kms-1 to kms-39.
 """

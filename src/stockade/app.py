@@ -53,6 +53,7 @@ from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.kms.managed_keys import KmsManagedKeys
 from stockade.services.kms.owned_keys import KmsOwnedKeys
+from stockade.services.kms.recipient import AttestationRoots
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -129,6 +130,7 @@ class Stockade:
                 Clock: self.clock,
                 Issuers: Issuers(self.clock, loopback=dev),
                 AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
+                AttestationRoots: _attestation_roots(settings.attestation_roots),
             }
         )
         self.services = services()
@@ -168,7 +170,10 @@ class Stockade:
         clock: Clock | None = None,
     ) -> Stockade:
         """Return a dev deployment that lives and ends with this object."""
-        settings = Settings(mode="dev", account=account, region=region)
+        return cls._in_memory(Settings(mode="dev", account=account, region=region), clock)
+
+    @classmethod
+    def _in_memory(cls, settings: Settings, clock: Clock | None = None) -> Stockade:
         store = Store.open("sqlite://")
         return cls(settings, store, RootKey("memory", system_random(32)), clock=clock)
 
@@ -176,7 +181,7 @@ class Stockade:
     def open(cls, settings: Settings, passphrase: Callable[[], str]) -> Stockade:
         """Open the deployment of a data directory that `create` made."""
         if settings.data is None:
-            return cls.in_memory(account=settings.account, region=settings.region)
+            return cls._in_memory(settings)
         seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
         store = Store.open(settings.store_url, directory=settings.data)
         try:
@@ -368,6 +373,19 @@ def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials
         ),
     )
     return RootCredentials(account=settings.account, access_key_id=key_id, secret_access_key=secret)
+
+
+def _attestation_roots(path: Path | None) -> AttestationRoots:
+    """Return the roots of a file, or AWS's own."""
+    if path is None:
+        return AttestationRoots()
+    try:
+        return AttestationRoots(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the attestation roots in {path} cannot be read: {error}",
+            "give a file of certificates in PEM with --attestation-roots FILE",
+        ) from error
 
 
 def _make_directory(data: Path) -> None:

@@ -251,6 +251,8 @@ class Gateway:
         arguments = bound.arguments(params)
         touched = bound.operation.access(ctx, params)
         audit.touch(record, touched.audit)
+        if touched.noted is not None:
+            record.additional_event_data = touched.noted
         authorization.require(ctx, touched)
         if touched.absent is not None:
             raise touched.absent
@@ -373,7 +375,8 @@ def _refused(record: Record, error: AwsError, family: str) -> bytes:
     else:
         code, _ = error.on(family)
     if isinstance(error, authorization.Denied):
-        record.additional_event_data = {"decision": error.explanation}
+        noted = record.additional_event_data or {}
+        record.additional_event_data = {**noted, "decision": error.explanation}
     return audit.refuse(record, error, code)
 
 

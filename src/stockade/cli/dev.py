@@ -12,6 +12,7 @@ from stockade import __version__, config
 from stockade.cli.env import variables
 from stockade.cli.options import (
     account_option,
+    attestation_option,
     data_option,
     domain_option,
     examples,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 @region_option(f"The Region in the lines to copy. [default: {config.DEFAULT_REGION}]")
 @domain_option
 @proxies_option
+@attestation_option
 @click.pass_obj
 def dev(
     debug: bool,
@@ -76,6 +78,7 @@ def dev(
     region: str | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    attestation_roots: Path | None,
 ) -> None:
     """Start a server for development.
 
@@ -97,7 +100,7 @@ def dev(
             _make(settings)
             stack.enter_context(occupancy.settled(data))
             settings = _settings(data, account, region)  # it may just have been given its new seal
-        settings = facing(settings, domains, trusted_proxies)
+        settings = facing(settings, domains, trusted_proxies, attestation_roots)
         greeting = _greeting(settings, running.url(listen))
         running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

@@ -92,6 +92,18 @@ def proxies_option(command: F) -> F:
     )(command)
 
 
+def attestation_option(command: F) -> F:
+    """Add the option that names the roots of attestation documents."""
+    return click.option(
+        "--attestation-roots",
+        metavar="FILE",
+        type=FILE,
+        callback=lambda _ctx, _param, value: value or config.attestation_roots(),
+        help="Root certificates in PEM that the attestation documents of enclaves have to lead to."
+        " [default: STOCKADE_ATTESTATION_ROOTS, or AWS's Nitro root]",
+    )(command)
+
+
 def domain_option(command: F) -> F:
     """Add the option that names the domains below which hosts are AWS's."""
     return click.option(

@@ -12,6 +12,7 @@ from stockade.cli.init import CREDENTIALS_TEXT
 from stockade.cli.options import (
     FILE,
     account_option,
+    attestation_option,
     credentials_option,
     data_option,
     domain_option,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 @credentials_option(CREDENTIALS_TEXT)
 @domain_option
 @proxies_option
+@attestation_option
 @click.pass_obj
 def serve(
     debug: bool,
@@ -79,6 +81,7 @@ def serve(
     credentials_file: Path | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    attestation_roots: Path | None,
 ) -> None:
     """Start a server that keeps what it is given.
 
@@ -97,7 +100,7 @@ def serve(
         passphrase = _passphrase(settings, credentials_file)
         with occupancy.settled(data):
             settings = wanted("serve", data, **given)  # it may just have been given its new seal
-            settings = facing(settings, domains, trusted_proxies)
+            settings = facing(settings, domains, trusted_proxies, attestation_roots)
             greeting = f"Stockade {__version__}, ready at {running.url(listen)}"
             running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

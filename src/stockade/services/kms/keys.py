@@ -15,6 +15,7 @@ from stockade.core.context import Context
 from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
 from stockade.services.kms import (
+    condition_keys,
     import_formats,
     imported,
     lifecycle,
@@ -29,7 +30,6 @@ from stockade.services.kms.access import (
     demand_on,
     find_key,
     own_key_named,
-    request_keys,
 )
 from stockade.services.kms.errors import (
     UnsupportedOperationException,
@@ -47,7 +47,7 @@ WINDOWS = range(7, 31)
 
 def _creation(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve CreateKey: IAM's alone, plus kms:TagResource where it brings tags."""
-    keys = request_keys(ctx, params)
+    keys = condition_keys.of_new_key(ctx, params)
     actions = ["kms:CreateKey"] + (["kms:TagResource"] if params.get("Tags") else [])
     return Touched(
         demands=tuple(Demand(action=each, account=ctx.account, keys=keys) for each in actions)

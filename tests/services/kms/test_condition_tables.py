@@ -70,7 +70,6 @@ EVERYTHING: dict[str, Any] = (
     | {"Constraints": GRANT["Constraints"], "Tags": CREATING["Tags"]}
 )
 OTHERWISE = {
-    "RetireGrant": {"kms:grantconstrainttype"},  # is of the grant that is retired
     "ReEncryptFrom": {"kms:reencryptonsamekey"},  # is the operation's own to say
     "ReEncryptTo": {"kms:reencryptonsamekey"},
     "CreateKey": {"aws:resourcetag/team"},  # there is no key yet

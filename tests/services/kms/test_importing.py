@@ -352,7 +352,9 @@ def test_policies_say_how_material_may_be_imported(aws: boto3.Session, stockade:
     code, _ = refusal(kms.import_key_material, **ready(got, MATERIAL, RSA_AES))
     assert code == "AccessDeniedException"
     end = stockade.clock.now() + timedelta(days=1)
-    kms.import_key_material(**ready(got, MATERIAL, RSA_AES, ValidTo=end))
+    kms.import_key_material(
+        **ready(got, MATERIAL, RSA_AES, ValidTo=end, ExpirationModel="KEY_MATERIAL_EXPIRES")
+    )
 
 
 def test_damaged_tokens_and_material_are_refused(aws: boto3.Session, kms: Any, key: str) -> None:

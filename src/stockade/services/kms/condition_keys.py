@@ -142,11 +142,12 @@ def _tags(params: Params) -> dict[str, str]:
 
 def _encryption_context(params: Params) -> Mapping[str, str]:
     """Return the encryption context of a request, or the one that a grant is to be bound to."""
-    context: Mapping[str, str] = params.get("EncryptionContext", {})
-    if "Constraints" in params:
-        constraints = params["Constraints"]
-        context = next((constraints[each] for each in _CONTEXTS if each in constraints), context)
-    return context
+    if "Constraints" not in params:
+        context: Mapping[str, str] = params.get("EncryptionContext", {})
+        return context
+    constraints = params["Constraints"]
+    pairs = [constraints[each] for each in _CONTEXTS if each in constraints]
+    return {name: value for each in pairs for name, value in each.items()}
 
 
 def _aliases(ctx: Context, key: Key) -> Values:
@@ -222,8 +223,8 @@ MEMBERS: Mapping[str, Member] = MappingProxyType(
         ),
         "kms:expirationmodel": _member("ExpirationModel", "ImportKeyMaterial"),
         "kms:grantconstrainttype": Member(
-            frozenset({"kms:CreateGrant"}),
-            lambda params: next(iter(params.get("Constraints", ())), None),
+            frozenset({"kms:CreateGrant", "kms:RetireGrant"}),
+            lambda params: list(params.get("Constraints", ())) or None,
         ),
         "kms:grantconstraintsourcearn": Member(
             frozenset({"kms:CreateGrant"}),

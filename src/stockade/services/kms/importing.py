@@ -7,17 +7,14 @@ sends it back with the other (kms-20).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from stockade.core.access import Resolver, Touched
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.services.kms import import_formats, import_tokens, imported, lifecycle, wrapping
-from stockade.services.kms.access import demand_on, find_own_key, own_key_named
+from stockade.services.kms.access import own_key_named
 from stockade.services.kms.errors import NotFoundException, ValidationException
 from stockade.services.kms.resources import KEYS, MATERIALS, ExpirationModel, Key
 from stockade.services.kms.service import kms
@@ -28,34 +25,7 @@ LONGEST = timedelta(days=365)
 NEW = "NEW_KEY_MATERIAL"
 
 
-def _importing(action: str) -> Resolver:
-    """Return the resolver of an operation with the condition keys of imports."""
-
-    def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
-        named = find_own_key(ctx, params["KeyId"])
-        return Touched(
-            demands=(demand_on(ctx, named, action, params, _condition_keys),),
-            resources=(named.key,),
-            absent=named.absent,
-            audit=((named.arn, "AWS::KMS::Key"),),
-        )
-
-    return resolve
-
-
-def _condition_keys(params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    if name == "kms:wrappingalgorithm" and "WrappingAlgorithm" in params:
-        return (params["WrappingAlgorithm"],)
-    if name == "kms:wrappingkeyspec" and "WrappingKeySpec" in params:
-        return (params["WrappingKeySpec"],)
-    if name == "kms:expirationmodel" and "ImportToken" in params:
-        return (params.get("ExpirationModel", "KEY_MATERIAL_EXPIRES"),)
-    if name == "kms:validto" and "ValidTo" in params:
-        return (params["ValidTo"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),)
-    return None
-
-
-@kms.operation(access=_importing("kms:GetParametersForImport"))
+@kms.operation(access=own_key_named("kms:GetParametersForImport"))
 def get_parameters_for_import(
     ctx: Context, key: Key, *, key_id: str, wrapping_algorithm: str, wrapping_key_spec: str
 ) -> Output:
@@ -75,7 +45,7 @@ def get_parameters_for_import(
     }
 
 
-@kms.operation(access=_importing("kms:ImportKeyMaterial"), writes=True)
+@kms.operation(access=own_key_named("kms:ImportKeyMaterial"), writes=True)
 def import_key_material(
     ctx: Context,
     key: Key,

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from stockade.app import Stockade
 from stockade.core.clock import ManualClock
-from stockade.services.kms.resources import ALIASES, KEYS, MATERIALS
+from stockade.services.kms.resources import KEYS, MATERIALS
 from stockade.store.resources import Scope
 from stockade.testing.plugin import TestClock
 from stockade.testing.transport import session
@@ -113,9 +113,10 @@ def test_ciphertext_opens_where_the_other_regions_are_gone(
     blob = world.kms[HOME].encrypt(KeyId=key_id, Plaintext=b"far", EncryptionContext=context)
     home = Scope(ACCOUNT, HOME)
     with stockade.store.write() as unit:
-        for collection in (KEYS, MATERIALS, ALIASES):
-            for row in list(unit.list(collection, home)):  # type: ignore[var-annotated]
-                unit.delete(collection, home, collection.id(row))
+        for key in unit.list(KEYS, home):
+            unit.delete(KEYS, home, key.key_id)
+        for material in unit.list(MATERIALS, home):
+            unit.delete(MATERIALS, home, material.material_id)
     opened = world.kms[WEST].decrypt(
         CiphertextBlob=blob["CiphertextBlob"], EncryptionContext=context
     )

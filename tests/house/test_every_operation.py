@@ -54,6 +54,8 @@ SAMPLES = {
     "PolicyId": "p-nonenone",
     "ResourceId": "r-none",
     "CreateAccountRequestId": "car-nonenone",
+    "ReplicaRegion": "eu-west-1",
+    "PrimaryRegion": "eu-west-1",
     "Email": "nobody@example.com",
     "AuthenticationCode1": "123456",
     "AuthenticationCode2": "123456",

@@ -157,7 +157,7 @@ def _aliases(ctx: Context, key: Key) -> Values:
 def _key_type(key: Key) -> Values:
     if key.multi_region is None:
         return None
-    return ("PRIMARY",) if key.multi_region.primary == key.region else ("REPLICA",)
+    return ("REPLICA",) if key.is_replica else ("PRIMARY",)
 
 
 OF_KEY: Mapping[str, Callable[[Context, Key], Values]] = MappingProxyType(

@@ -14,14 +14,9 @@ from stockade.services.kms.resources import KEYS, MATERIALS, Key, Material
 from stockade.store.resources import Scope
 
 
-def is_replica(key: Key) -> bool:
-    """Tell whether a key follows a primary key in another Region."""
-    return key.multi_region is not None and key.multi_region.primary != key.region
-
-
 def primary_of(ctx: Context, key: Key) -> Key:
     """Return the key that says which materials there are: itself unless it is a replica."""
-    if key.multi_region is None or not is_replica(key):
+    if key.multi_region is None or not key.is_replica:
         return key
     scope = Scope(key.account, key.multi_region.primary)
     return ctx.unit.get(KEYS, scope, key.key_id) or key
@@ -29,7 +24,7 @@ def primary_of(ctx: Context, key: Key) -> Key:
 
 def replicas_of(ctx: Context, key: Key) -> list[Key]:
     """Return the replicas of a primary key; none for every other key."""
-    if key.multi_region is None or is_replica(key):
+    if key.multi_region is None or key.is_replica:
         return []
     scopes = [Scope(key.account, region) for region in key.multi_region.replicas]
     rows = [ctx.unit.get(KEYS, scope, key.key_id) for scope in scopes]

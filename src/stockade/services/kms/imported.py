@@ -58,7 +58,7 @@ def add(
     rows = materials.every(ctx, key)
     material_id = envelope.material_id(secret, key.key_id)
     known = next((row for row in rows if row.material_id == material_id), None)
-    if import_regions.is_replica(key):
+    if key.is_replica:
         key, row = _as_in_primary(ctx, key, material_id, known)
     elif new if new is not None else not rows:
         row = _first_time(ctx, key, rows, known, material_id)

@@ -7,7 +7,7 @@ All are idempotent: a crash before the store commits means that it is done again
 from __future__ import annotations
 
 from stockade.core.context import Context
-from stockade.services.kms import imported, materials, rotating
+from stockade.services.kms import imported, materials, multi_region, rotating
 from stockade.services.kms.grant_resources import GRANTS, SHAPES, scope_of
 from stockade.services.kms.resources import ALIASES, KEYS, Key
 from stockade.services.kms.service import kms
@@ -26,6 +26,8 @@ def keep(ctx: Context, key: Key) -> Key | None:
         _delete(ctx, key)
         tell(ctx, key, "DeleteKey")
         return None
+    if key.ready is not None and key.ready <= ctx.now:
+        key = multi_region.make_ready(ctx, key)
     if key.expires is not None and key.expires <= ctx.now:
         key = imported.expire(ctx, key)
     if key.state == "Enabled":
@@ -47,5 +49,6 @@ def _forget_grants(ctx: Context, key: Key) -> bool:
 def _delete(ctx: Context, key: Key) -> None:
     """Wipe the material and take the aliases with it; nothing brings the key back."""
     materials.wipe(ctx, key)
+    multi_region.forget(ctx, key)
     for alias in ctx.unit.find(ALIASES, key.scope, "key", key.key_id):
         ctx.unit.delete(ALIASES, key.scope, alias.name)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from stockade.core.context import Context
-from stockade.services.kms import import_regions, imported, materials
+from stockade.services.kms import import_regions, imported, materials, multi_region
 from stockade.services.kms.resources import KEYS, MATERIALS, Key, Material, Rotation, RotationType
 from stockade.services.kms.telling import tell
 
@@ -29,7 +29,7 @@ def automatic(ctx: Context, key: Key) -> Key:
 
     A key that was disabled over its date rotates once when it is enabled, then every period.
     """
-    if key.rotation is None or key.rotation.next_date > ctx.now:
+    if key.rotation is None or key.is_replica or key.rotation.next_date > ctx.now:
         return key
     period = timedelta(days=key.rotation.period_days)
     following = key.rotation.next_date + period
@@ -56,7 +56,10 @@ def _rotated(ctx: Context, key: Key, kind: RotationType) -> Key:
         currentKeyMaterialId=row.material_id,
     )
     key = replace(key, material_id=row.material_id, pending_material_id="")
-    return _everywhere(ctx, key, row) if key.origin == "EXTERNAL" else key
+    if key.origin == "EXTERNAL":
+        return _everywhere(ctx, key, row)
+    multi_region.synchronize(ctx, key)
+    return key
 
 
 def _everywhere(ctx: Context, key: Key, row: Material) -> Key:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import import_regions, materials
+from stockade.services.kms import import_regions, materials, multi_region
 from stockade.services.kms.access import key_named, own_key_named
 from stockade.services.kms.errors import (
     ConflictException,
@@ -45,12 +45,13 @@ def enable_key_rotation(
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, AUTOMATIC)
+    _must_lead(key)
     if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
         rotation = Rotation(
             period_days=rotation_period_in_days,
             next_date=ctx.now + timedelta(days=rotation_period_in_days),
         )
-        ctx.unit.put(KEYS, key.scope, replace(key, rotation=rotation))
+        _put(ctx, replace(key, rotation=rotation))
     return {}
 
 
@@ -60,7 +61,8 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, AUTOMATIC)
-    ctx.unit.put(KEYS, key.scope, replace(key, rotation=None))
+    _must_lead(key)
+    _put(ctx, replace(key, rotation=None))
     return {}
 
 
@@ -70,8 +72,7 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, ON_DEMAND)
-    if import_regions.is_replica(key):
-        raise UnsupportedOperationException(f"{key.arn} is not a multi-region primary key.")
+    _must_lead(key)
     if key.origin == "EXTERNAL" and not _has_pending(ctx, key):
         raise KMSInvalidStateException(
             f"No available key material pending rotation for the key: {key.arn}."
@@ -193,3 +194,15 @@ def _must_have_time(ctx: Context, key: Key) -> None:
             f"A rotation of the key {key.arn} is in progress or scheduled to begin within the next "
             "20 minutes."
         )
+
+
+def _must_lead(key: Key) -> None:
+    """Refuse a replica: it rotates with its primary."""
+    if key.is_replica:
+        multi_region.must_be_primary(key)
+
+
+def _put(ctx: Context, key: Key) -> None:
+    """Store a key whose rotation changed, in all its Regions."""
+    ctx.unit.put(KEYS, key.scope, key)
+    multi_region.synchronize(ctx, key)

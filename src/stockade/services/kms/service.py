@@ -14,6 +14,7 @@ What AWS promises here, and the file that keeps it:
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * Material from outside, several of it, each with an end               importing.py, imported.py
 * Keys that AWS manages for an account, keys that services own         managed_keys, owned_keys.py
+* One key in several Regions, each of which works alone                multi_region.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
 * Answers that only an attested enclave can read                       recipient.py
 * Every condition key, in the calls that AWS gives it to                condition_keys.py

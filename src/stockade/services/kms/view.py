@@ -37,6 +37,8 @@ def metadata(key: Key) -> dict[str, Any]:
         shown["ExpirationModel"] = key.expiration_model
     if key.valid_to is not None:
         shown["ValidTo"] = key.valid_to
+    if key.state == "PendingReplicaDeletion":
+        shown["PendingDeletionWindowInDays"] = key.pending_window_days
     if key.deletion_date is not None:
         shown["DeletionDate"] = key.deletion_date
     return shown

@@ -217,9 +217,10 @@ def serve(
 ) -> None:
     """Start the proxy that another KMS connects to.
 
-    It answers AWS's external key store proxy API and nothing else. AWS KMS connects to port 443 of a public name, with a certificate of a public authority: by
-    --tls-cert and --tls-key here, or at a proxy in front that is on this host. `stockade serve` may
-    use the same data directory at the same time. It starts once there is a credential.
+    It answers AWS's external key store proxy API and nothing else. AWS KMS connects to port 443 of
+    a public name, with a certificate of a public authority: by --tls-cert and --tls-key here, or at
+    a proxy in front that is on this host. `stockade serve` may use the same data directory at the
+    same time. It starts once there is a credential.
     """
     from stockade.cli import occupancy, passphrases, running
     from stockade.cli.deployment import existing, facing, settings

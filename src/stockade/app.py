@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +52,7 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.external_keys import ExternalKeys
 from stockade.services.kms.managed_keys import KmsManagedKeys
 from stockade.services.kms.owned_keys import KmsOwnedKeys
 from stockade.services.kms.recipient import AttestationRoots
@@ -65,6 +67,8 @@ from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal, parse_seal
 from stockade.store.store import Store
 from stockade.store.vault import Vault
+from stockade.xks.door import Door
+from stockade.xks.stores import KeyStores, changing
 
 R = TypeVar("R")
 
@@ -112,7 +116,9 @@ class Stockade:
         self.journal = Journal(settings.data, random)
         dev = settings.mode == "dev"
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
-        ports = Ports(
+        self._random = random
+        self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
+        self._ports = ports = Ports(
             {
                 Credentials: directory,
                 Principals: directory,
@@ -145,7 +151,7 @@ class Stockade:
             unknown_account=settings.account,
             region=settings.region,
             domains=settings.domains,
-            proxies=Proxies(settings.trusted_proxies) if settings.trusted_proxies else None,
+            proxies=self._proxies,
         )
         self.reconciler = Reconciler(
             services=tuple(self.services.values()),
@@ -220,6 +226,25 @@ class Stockade:
     def beside(self, http: HttpRequest) -> HttpResponse | None:
         """Answer a request to the paths beside AWS's, or None where it is not one."""
         return self._beside.answer(http)
+
+    def xks_door(self) -> Door:
+        """Return the door through which another KMS uses keys here as its external keys."""
+        return Door(
+            store=self.store,
+            journal=self.journal,
+            vault=self.vault,
+            clock=self.clock,
+            ports=self._ports,
+            random=self._random,
+            keys=ExternalKeys(),
+            unknown_account=self.settings.account,
+            proxies=self._proxies,
+            probes=self.beside,
+        )
+
+    def changing_key_stores(self) -> AbstractContextManager[KeyStores]:
+        """Change the key stores behind that door, in one transaction."""
+        return changing(self.store, self.journal, self.vault, self.clock.now(), self._random)
 
     def too_large(self, http: HttpRequest) -> HttpResponse:
         """Answer a request whose body is over the limit."""

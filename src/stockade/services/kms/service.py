@@ -18,6 +18,8 @@ What AWS promises here, and the file that keeps it:
 * A key is found by id, ARN or alias; no existence oracle              access.py
 * Answers that only an attested enclave can read                       recipient.py
 * Every condition key, in the calls that AWS gives it to                condition_keys.py
+* External key stores: what KMS asks a proxy, failures, double blobs   xks*.py
+* A KMS key as the external key of another KMS                         external_keys.py
 
 Reference: facts kms-1 to kms-39.
 """

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stockade.services.accessanalyzer.errors import ValidationException
-from stockade.services.accessanalyzer.resources import Criterion, Finding
+from stockade.services.accessanalyzer.resources import EXTERNAL, Criterion, Finding
 
 PROPERTIES = frozenset(
     {
@@ -78,10 +78,11 @@ def _property(finding: Finding, name: str) -> str | None:
     group, dot, key = name.partition(".")
     if dot:
         return (finding.principal if group == "principal" else finding.condition).get(key)
+    external = finding.type == EXTERNAL
     values = {
-        "findingType": "ExternalAccess",
+        "findingType": finding.type,
         "id": finding.finding_id,
-        "isPublic": str(finding.public).lower(),
+        "isPublic": str(finding.public).lower() if external else None,
         "resource": finding.resource,
         "resourceOwnerAccount": finding.owner,
         "resourceType": finding.resource_type,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens when an analyzer is due: it looks at all policies again."""
+"""What happens when an analyzer is due: the next step of a scan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stockade.services.accessanalyzer.scanning import scan
 from stockade.services.accessanalyzer.service import accessanalyzer
 
 
-@accessanalyzer.reconciles(ANALYZERS)
+@accessanalyzer.reconciles(ANALYZERS, reads_audit=True)
 def keep(ctx: Context, analyzer: Analyzer) -> Analyzer:
-    """Return the analyzer after another scan."""
+    """Return the analyzer after another step of its scan."""
     return scan(ctx, analyzer)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Access Analyzer stores: analyzers with their archive rules, findings, analyzed resources.
 
-Findings and resources stand under the name of their analyzer, so that they go with it.
+All of them stand under the name of their analyzer, so that they go with it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from stockade.core.arn import arn
 from stockade.store.resources import Collection
 
 Status = Literal["ACTIVE", "ARCHIVED", "RESOLVED"]
+EXTERNAL = "ExternalAccess"
 
 
 class Criterion(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +36,23 @@ class ArchiveRule(msgspec.Struct, frozen=True, kw_only=True):
     updated: datetime
 
 
+class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom an analyzer of unused access leaves out: accounts, and who has one of some tags."""
+
+    account_ids: tuple[str, ...] = ()
+    resource_tags: tuple[dict[str, str], ...] = ()
+
+
+class UnusedAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """How an analyzer of unused access is configured."""
+
+    age: int
+    """Days without use."""
+    exclusions: tuple[Exclusion, ...] = ()
+
+
 class Analyzer(msgspec.Struct, frozen=True, kw_only=True):
-    """An analyzer of external access."""
+    """An analyzer of external or of unused access, in an account or in an organization."""
 
     name: str
     account: str
@@ -48,24 +64,53 @@ class Analyzer(msgspec.Struct, frozen=True, kw_only=True):
     last_resource: str = ""
     last_scan: datetime
     next_scan: datetime
+    unused: UnusedAccess | None = None
+    """None for an analyzer of external access."""
+    cursor: str = ""
+    """Where a scan that is under way goes on: an account, and a place in it."""
+    disabled: bool = False
+    """The account runs the service for its organization no longer."""
 
     @property
     def arn(self) -> str:
         return analyzer_arn(self.region, self.account, self.name)
 
+    @property
+    def of_organization(self) -> bool:
+        return self.type.startswith("ORGANIZATION")
+
+
+class UnusedAction(msgspec.Struct, frozen=True, kw_only=True):
+    """An action that nobody called."""
+
+    action: str
+    last: datetime | None = None
+
+
+class Unused(msgspec.Struct, frozen=True, kw_only=True):
+    """What was not used: a service, some of its actions, a key, or what the finding is about."""
+
+    service: str = ""
+    access_key_id: str = ""
+    last: datetime | None = None
+    actions: tuple[UnusedAction, ...] = ()
+    """Empty where the whole service was not used."""
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Access from outside that a policy grants."""
+    """Access from outside that a policy grants, or access that is not used."""
 
     analyzer: str
     finding_id: str
     resource: str
     resource_type: str
     owner: str
-    principal: dict[str, str]
-    actions: tuple[str, ...]
-    condition: dict[str, str]
-    public: bool
+    type: str = EXTERNAL
+    principal: dict[str, str] = {}
+    actions: tuple[str, ...] = ()
+    condition: dict[str, str] = {}
+    public: bool = False
+    unused: tuple[Unused, ...] = ()
     status: Status
     created: datetime
     updated: datetime
@@ -107,8 +152,23 @@ ANALYZERS: Collection[Analyzer] = Collection(
     due=lambda analyzer: analyzer.next_scan,
 )
 FINDINGS: Collection[Finding] = Collection(
-    Finding, service="accessanalyzer", kind="finding", id=lambda finding: finding.id
+    Finding,
+    service="accessanalyzer",
+    kind="finding",
+    id=lambda finding: finding.id,
+    indexes={
+        "owner": lambda finding: f"{finding.analyzer}/{finding.owner}",
+        "resource": lambda finding: f"{finding.analyzer}/{finding.resource}",
+    },
+    schema=2,
+    upgrades={1: lambda document: document},
 )
 RESOURCES: Collection[Resource] = Collection(
-    Resource, service="accessanalyzer", kind="resource", id=lambda resource: resource.id
+    Resource,
+    service="accessanalyzer",
+    kind="resource",
+    id=lambda resource: resource.id,
+    indexes={"owner": lambda resource: f"{resource.analyzer}/{resource.owner}"},
+    schema=2,
+    upgrades={1: lambda document: document},
 )

@@ -3,10 +3,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from stockade.services.accessanalyzer.filters import show_filter
-from stockade.services.accessanalyzer.resources import Analyzer, ArchiveRule, Finding, Resource
+from stockade.services.accessanalyzer.resources import (
+    EXTERNAL,
+    Analyzer,
+    ArchiveRule,
+    Finding,
+    Resource,
+    Unused,
+)
+
+_DETAILS: Mapping[str, str] = MappingProxyType(
+    {
+        "UnusedIAMRole": "unusedIamRoleDetails",
+        "UnusedIAMUserAccessKey": "unusedIamUserAccessKeyDetails",
+        "UnusedIAMUserPassword": "unusedIamUserPasswordDetails",
+        "UnusedPermission": "unusedPermissionDetails",
+    }
+)
 
 
 def analyzer(stored: Analyzer) -> dict[str, Any]:
@@ -16,7 +34,7 @@ def analyzer(stored: Analyzer) -> dict[str, Any]:
         "name": stored.name,
         "type": stored.type,
         "createdAt": stored.created,
-        "status": "ACTIVE",
+        "status": "DISABLED" if stored.disabled else "ACTIVE",
         "tags": stored.tags,
     }
     if stored.last_resource:
@@ -49,19 +67,39 @@ def finding(by: Analyzer, stored: Finding) -> dict[str, Any]:
 
 def finding_v2(by: Analyzer, stored: Finding) -> dict[str, Any]:
     """Return a finding as `FindingSummaryV2`."""
-    return {**_traits(by, stored), "findingType": "ExternalAccess"}
+    return {**_traits(by, stored), "findingType": stored.type}
 
 
-def finding_details(by: Analyzer, stored: Finding) -> dict[str, Any]:
-    """Return a finding as GetFindingV2 answers it."""
-    details = {
+def finding_details(stored: Finding) -> list[dict[str, Any]]:
+    """Return the details of a finding, which may be many."""
+    if stored.type == EXTERNAL:
+        return [{"externalAccessDetails": _external(stored)}]
+    return [{_DETAILS[stored.type]: _unused(one)} for one in stored.unused]
+
+
+def _external(stored: Finding) -> dict[str, Any]:
+    return {
         "action": list(stored.actions),
         "condition": stored.condition,
         "isPublic": stored.public,
         "principal": stored.principal,
         "resourceControlPolicyRestriction": "NOT_APPLICABLE",
     }
-    return {**finding_v2(by, stored), "findingDetails": [{"externalAccessDetails": details}]}
+
+
+def _unused(stored: Unused) -> dict[str, Any]:
+    """Return what was not used, with the members that its kind has."""
+    shown: dict[str, Any] = {} if stored.last is None else {"lastAccessed": stored.last}
+    if stored.access_key_id:
+        shown["accessKeyId"] = stored.access_key_id
+    if stored.service:
+        shown["serviceNamespace"] = stored.service
+    if stored.actions:
+        shown["actions"] = [
+            {"action": one.action} | ({} if one.last is None else {"lastAccessed": one.last})
+            for one in stored.actions
+        ]
+    return shown
 
 
 def resource_summary(stored: Resource) -> dict[str, Any]:

@@ -5,8 +5,12 @@ from stockade.services.accessanalyzer import (
     analyzers,
     checking,
     findings,
+    generation,
+    previews,
+    recommendations,
     reconcile,
     rules,
+    service_linked,
     statistics,
 )
 from stockade.services.accessanalyzer.service import accessanalyzer
@@ -16,7 +20,11 @@ __all__ = [
     "analyzers",
     "checking",
     "findings",
+    "generation",
+    "previews",
+    "recommendations",
     "reconcile",
     "rules",
+    "service_linked",
     "statistics",
 ]

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from stockade.core.access import on_everything
@@ -24,11 +25,21 @@ from stockade.services.accessanalyzer.errors import (
     ValidationException,
 )
 from stockade.services.accessanalyzer.paging import MAX_PAGE, paged
-from stockade.services.accessanalyzer.resources import ANALYZERS, FINDINGS, RESOURCES, Analyzer
+from stockade.services.accessanalyzer.resources import (
+    ANALYZERS,
+    FINDINGS,
+    PREVIEWS,
+    RECOMMENDATIONS,
+    RESOURCES,
+    Analyzer,
+)
 from stockade.services.accessanalyzer.rules import new_rule
 from stockade.services.accessanalyzer.scanning import scan
 from stockade.services.accessanalyzer.service import accessanalyzer
 from stockade.services.accessanalyzer.zone import must_administer
+from stockade.store.resources import Collection
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 ANALYZER_LIMIT, ORGANIZATION_LIMIT = 1, 5
 """Analyzers of an account and of an organization: of each type, per account and Region."""
@@ -136,10 +147,10 @@ def delete_analyzer(
     """Delete an analyzer with all that it found."""
     del client_token
     prefix = f"{analyzer_name}/"
-    for finding in ctx.unit.list(FINDINGS, ctx.scope, prefix=prefix):
-        ctx.unit.delete(FINDINGS, ctx.scope, finding.id)
-    for resource in ctx.unit.list(RESOURCES, ctx.scope, prefix=prefix):
-        ctx.unit.delete(RESOURCES, ctx.scope, resource.id)
+    _delete_all(ctx, FINDINGS, prefix)
+    _delete_all(ctx, RESOURCES, prefix)
+    _delete_all(ctx, PREVIEWS, prefix)
+    _delete_all(ctx, RECOMMENDATIONS, prefix)
     ctx.unit.delete(ANALYZERS, ctx.scope, analyzer.name)
     return {}
 
@@ -177,6 +188,11 @@ def list_tags_for_resource(_ctx: Context, analyzer: Analyzer, *, resource_arn: s
     """Return an analyzer's tags."""
     del resource_arn
     return {"tags": analyzer.tags}
+
+
+def _delete_all(ctx: Context, collection: Collection[T], prefix: str) -> None:
+    for found in ctx.unit.list(collection, ctx.scope, prefix=prefix):
+        ctx.unit.delete(collection, ctx.scope, collection.id(found))
 
 
 def _must_fit(ctx: Context, name: str, type_: str, limit: int) -> None:

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import timedelta
 
 from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.ids import uuid_of
 from stockade.services.accessanalyzer.filters import meets
-from stockade.services.accessanalyzer.resources import FINDINGS, Analyzer, Finding, Status
+from stockade.services.accessanalyzer.resources import FINDINGS, KEEP, Analyzer, Finding, Status
 from stockade.store.resources import Scope
-
-KEEP_RESOLVED = timedelta(days=90)
 
 
 def scope_of(analyzer: Analyzer) -> Scope:
@@ -68,7 +65,7 @@ def resolve(ctx: Context, analyzer: Analyzer, findings: Iterable[Finding]) -> No
 def forget(ctx: Context, analyzer: Analyzer, findings: Iterable[Finding]) -> None:
     """Delete findings that have been over for long."""
     for finding in findings:
-        if finding.status == "RESOLVED" and finding.updated + KEEP_RESOLVED <= ctx.now:
+        if finding.status == "RESOLVED" and finding.updated + KEEP <= ctx.now:
             ctx.unit.delete(FINDINGS, scope_of(analyzer), finding.id)
 
 

@@ -6,8 +6,8 @@ All of them stand under the name of their analyzer, so that they go with it.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,6 +16,9 @@ from stockade.store.resources import Collection
 
 Status = Literal["ACTIVE", "ARCHIVED", "RESOLVED"]
 EXTERNAL = "ExternalAccess"
+KEEP = timedelta(days=90)
+"""How long what is over is kept."""
+KEEP_GENERATION = timedelta(days=7)
 
 
 class Criterion(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +142,81 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.analyzer}/{self.arn}"
 
 
+class PreviewFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proposed policy would do to a finding, or the finding that it would make."""
+
+    id: str
+    change: Literal["NEW", "CHANGED", "UNCHANGED"]
+    finding: Finding
+    """As it would be."""
+    existing_id: str = ""
+    existing_status: str = ""
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """An access preview: a proposed configuration of a resource, and what would come of it."""
+
+    analyzer: str
+    preview_id: str
+    created: datetime
+    configurations: dict[str, Any]
+    """As they were given."""
+    failed: bool = False
+    """The proposed policy cannot be read."""
+    findings: tuple[PreviewFinding, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.analyzer}/{self.preview_id}"
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing to do about permissions that nobody uses."""
+
+    action: Literal["CREATE_POLICY", "DETACH_POLICY"]
+    existing_policy: str
+    """ARN or name."""
+    policy: str = ""
+    """What to put in its place."""
+    updated: datetime | None = None
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do about a finding of unused permissions."""
+
+    analyzer: str
+    finding_id: str
+    resource: str
+    created: datetime
+    steps: tuple[Step, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.analyzer}/{self.finding_id}"
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """The generation of a policy from what a user or role did."""
+
+    job_id: str
+    principal: str
+    status: Literal["IN_PROGRESS", "SUCCEEDED", "CANCELED"] = "IN_PROGRESS"
+    started: datetime
+    completed: datetime | None = None
+    trails: list[dict[str, Any]] = []
+    """As they were given."""
+    start: datetime
+    end: datetime
+    actions: tuple[str, ...] = ()
+    """What was done."""
+    complete: bool = True
+    """Whether the whole of the time was looked at."""
+
+    @property
+    def due(self) -> datetime:
+        return self.started if self.status == "IN_PROGRESS" else self.started + KEEP_GENERATION
+
+
 def analyzer_arn(region: str, account: str, name: str) -> str:
     """Return the ARN of an analyzer."""
     return arn("access-analyzer", region, account, f"analyzer/{name}")
@@ -171,4 +249,25 @@ RESOURCES: Collection[Resource] = Collection(
     indexes={"owner": lambda resource: f"{resource.analyzer}/{resource.owner}"},
     schema=2,
     upgrades={1: lambda document: document},
+)
+PREVIEWS: Collection[Preview] = Collection(
+    Preview,
+    service="accessanalyzer",
+    kind="preview",
+    id=lambda preview: preview.id,
+    due=lambda preview: preview.created + KEEP,
+)
+RECOMMENDATIONS: Collection[Recommendation] = Collection(
+    Recommendation,
+    service="accessanalyzer",
+    kind="recommendation",
+    id=lambda recommendation: recommendation.id,
+    due=lambda recommendation: recommendation.created + KEEP,
+)
+GENERATIONS: Collection[Generation] = Collection(
+    Generation,
+    service="accessanalyzer",
+    kind="generation",
+    id=lambda generation: generation.job_id,
+    due=lambda generation: generation.due,
 )

@@ -9,7 +9,12 @@ What AWS promises here, and the file that keeps it:
 * Findings follow the policies, half an hour after a change         scanning.py, external.py
 * An organization's analyzer looks at all of its accounts           zone.py
 * Findings of unused access, once a day                             unused.py, configuration.py
+* Access previews                                                   previews.py, proposals.py
+* Policies made from what somebody did                              generation.py
+* Smaller policies in the place of those that allow too much        recommendations.py
 * What is analyzed, and who used what, other services know          requires.py
+
+Analyzers of internal access are not served.
 """
 
 from __future__ import annotations

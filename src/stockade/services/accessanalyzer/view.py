@@ -13,7 +13,11 @@ from stockade.services.accessanalyzer.resources import (
     Analyzer,
     ArchiveRule,
     Finding,
+    Generation,
+    Preview,
+    PreviewFinding,
     Resource,
+    Step,
     Unused,
 )
 
@@ -138,3 +142,74 @@ def _traits(by: Analyzer, stored: Finding) -> dict[str, Any]:
         "updatedAt": stored.updated,
         "analyzedAt": stored.analyzed if over else max(by.last_scan, stored.analyzed),
     }
+
+
+def preview(by: Analyzer, stored: Preview) -> dict[str, Any]:
+    """Return an access preview as `AccessPreviewSummary`."""
+    shown: dict[str, Any] = {
+        "id": stored.preview_id,
+        "analyzerArn": by.arn,
+        "createdAt": stored.created,
+        "status": "FAILED" if stored.failed else "COMPLETED",
+    }
+    return shown | ({"statusReason": {"code": "INVALID_CONFIGURATION"}} if stored.failed else {})
+
+
+def preview_finding(stored: PreviewFinding) -> dict[str, Any]:
+    """Return what would become of a finding as `AccessPreviewFinding`."""
+    after = stored.finding
+    existing = {
+        "existingFindingId": stored.existing_id,
+        "existingFindingStatus": stored.existing_status,
+    }
+    return {
+        "id": stored.id,
+        "changeType": stored.change,
+        "status": after.status,
+        "createdAt": after.created,
+        "resource": after.resource,
+        "resourceType": after.resource_type,
+        "resourceOwnerAccount": after.owner,
+        **_external(after),
+        **(existing if stored.existing_id else {}),
+    }
+
+
+def step(stored: Step) -> dict[str, Any]:
+    """Return one thing to do as `RecommendedStep`."""
+    shown: dict[str, Any] = {
+        "recommendedAction": stored.action,
+        "existingPolicyId": stored.existing_policy,
+    }
+    if stored.policy:
+        shown["recommendedPolicy"] = stored.policy
+    if stored.updated is not None:
+        shown["policyUpdatedAt"] = stored.updated
+    return {"unusedPermissionsRecommendedStep": shown}
+
+
+def generation(stored: Generation) -> dict[str, Any]:
+    """Return the generation of a policy as `PolicyGeneration`."""
+    return {**generation_details(stored), "principalArn": stored.principal}
+
+
+def generation_details(stored: Generation) -> dict[str, Any]:
+    """Return the generation of a policy as `JobDetails`."""
+    shown: dict[str, Any] = {
+        "jobId": stored.job_id,
+        "status": stored.status,
+        "startedOn": stored.started,
+    }
+    return shown | ({} if stored.completed is None else {"completedOn": stored.completed})
+
+
+def generation_properties(stored: Generation) -> dict[str, Any]:
+    """Return what a policy was made from as `GeneratedPolicyProperties`."""
+    shown: dict[str, Any] = {"principalArn": stored.principal, "isComplete": stored.complete}
+    if stored.trails:
+        shown["cloudTrailProperties"] = {
+            "trailProperties": stored.trails,
+            "startTime": stored.start,
+            "endTime": stored.end,
+        }
+    return shown

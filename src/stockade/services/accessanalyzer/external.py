@@ -13,6 +13,7 @@ from stockade.core.context import Context
 from stockade.policy import grammar
 from stockade.policy.document import Kind, MalformedPolicy
 from stockade.policy.exposure import Exposure, Zone, exposures
+from stockade.policy.globs import TooMuchWork
 from stockade.policy.reading import read
 from stockade.services.accessanalyzer.recording import (
     finding_id,
@@ -72,13 +73,13 @@ def look_at(
 
 @lru_cache(maxsize=1024)
 def exposures_of(policy: str, resource_type: str, zone: Zone) -> tuple[Exposure, ...] | None:
-    """Return whom a policy lets in; None where the policy cannot be read."""
+    """Return whom a policy lets in; None where it cannot be read, or not in reasonable time."""
     kind: Kind = "trust" if resource_type == "AWS::IAM::Role" else "resource"
     try:
         document = read(policy, kind, grammar.syntax(kind))
-    except MalformedPolicy:
+        return tuple(exposures(document, zone))
+    except (MalformedPolicy, TooMuchWork):
         return None
-    return tuple(exposures(document, zone))
 
 
 def new_finding(ctx: Context, analyzer: Analyzer, source: Source, exposed: Exposure) -> Finding:

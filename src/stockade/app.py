@@ -33,6 +33,7 @@ from stockade.core.ports import (
     Calls,
     Credentials,
     ManagedKeys,
+    Members,
     Organization,
     OwnedKeys,
     Ports,
@@ -44,11 +45,16 @@ from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
 from stockade.services.accessanalyzer import accessanalyzer
-from stockade.services.accessanalyzer.requires import AllAnalyzedResources, AnalyzedResources
+from stockade.services.accessanalyzer.requires import (
+    AllAnalyzedResources,
+    AnalyzedResources,
+    IdentityUse,
+)
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
 from stockade.services.iam.analyzed import AnalyzedRoles
 from stockade.services.iam.credentials import IamDirectory
+from stockade.services.iam.identity_use import TrackedIdentities
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
@@ -66,6 +72,7 @@ from stockade.store.entries import Attribute
 from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal, parse_seal
 from stockade.store.store import Store
+from stockade.store.unit import Unit
 from stockade.store.vault import Vault
 from stockade.xks.door import Door
 from stockade.xks.stores import KeyStores, changing
@@ -84,6 +91,15 @@ def services() -> dict[str, Service]:
     """Return every service by its name: the one visible list."""
     every = (accessanalyzer, cloudtrail, iam, kms, organizations, sts)
     return {service.entry.name: service for service in every}
+
+
+def operations_served(served: Mapping[str, Service]) -> dict[str, frozenset[str]]:
+    """Return the operations of each service by its name in actions, which may be several's."""
+    found: dict[str, frozenset[str]] = {}
+    for service in served.values():
+        name = service.entry.signing_name
+        found[name] = found.get(name, frozenset()) | frozenset(service.operations)
+    return found
 
 
 class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,10 +130,12 @@ class Stockade:
         self.clock: Clock = SystemClock(store.page) if clock is None else clock
         self.vault = Vault(seal, random)
         self.journal = Journal(settings.data, random)
+        self.services = services()
         dev = settings.mode == "dev"
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         self._random = random
         self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
+        organization = OrganizationDirectory()
         self._ports = ports = Ports(
             {
                 Credentials: directory,
@@ -127,7 +145,8 @@ class Stockade:
                 OidcProviders: directory,
                 SamlProviders: directory,
                 AuditLog: self,
-                Organization: OrganizationDirectory(),
+                Organization: organization,
+                Members: organization,
                 Accounts: OrganizationAccounts(every_number=dev),
                 Calls: self,
                 Transactions: self,
@@ -137,9 +156,9 @@ class Stockade:
                 Issuers: Issuers(self.clock, loopback=dev),
                 AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
                 AttestationRoots: _attestation_roots(settings.attestation_roots),
+                IdentityUse: TrackedIdentities(operations_served(self.services)),
             }
         )
-        self.services = services()
         self.gateway = Gateway(
             services=self.services,
             store=store,
@@ -310,7 +329,7 @@ class Stockade:
         """Return a page of records, newest first (see the port `AuditLog`)."""
         self.ship_audit()
         with self.store.read() as unit:
-            return self.journal.lookup(
+            return self.shipped_audit(
                 unit,
                 account,
                 region,
@@ -320,6 +339,30 @@ class Stockade:
                 before=before,
                 limit=limit,
             )
+
+    def shipped_audit(
+        self,
+        unit: Unit,
+        account: str,
+        region: str,
+        *,
+        start: datetime,
+        end: datetime,
+        attribute: Attribute | None,
+        before: Moment | None,
+        limit: int,
+    ) -> tuple[list[bytes], Moment | None]:
+        """Return a page of the records shipped so far (see the port `AuditLog`)."""
+        return self.journal.lookup(
+            unit,
+            account,
+            region,
+            start=start,
+            end=end,
+            attribute=attribute,
+            before=before,
+            limit=limit,
+        )
 
     def find_record(self, request_id: str) -> bytes | None:
         """Return the audit record of a call, or None where there is none."""

@@ -64,6 +64,7 @@ class Reconciler:
             for service in services
             for collection, action in service.reconcilers
         }
+        self._audit_readers = frozenset[str]().union(*(one.audit_readers for one in services))
         self._collections: list[Collection[Any]] = [
             collection for service in services for collection, _ in service.reconcilers
         ]
@@ -125,6 +126,8 @@ class Reconciler:
         self, collection: Collection[Any], scope: Scope, id_: str, until: datetime
     ) -> int:
         """Do what one resource is due for; 0 where somebody else already did."""
+        if collection.name in self._audit_readers:
+            self._journal.ship(self._store)
         with self._store.write() as unit:
             resource = unit.get(collection, scope, id_)
             due = None if resource is None else collection.due(resource)

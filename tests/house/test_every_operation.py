@@ -67,6 +67,10 @@ SAMPLES = {
     "SigningAlgorithm": "RS256",
     "analyzerArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
     "resourceArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
+    "accessPreviewId": "12345678-1234-1234-1234-123456789012",
+    "principalArn": f"arn:aws:iam::{ACCOUNT}:role/none",
+    "accessRole": f"arn:aws:iam::{ACCOUNT}:role/none",
+    "cloudTrailArn": f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/none",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"

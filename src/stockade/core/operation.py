@@ -98,6 +98,8 @@ class Service:
         """Whether a presigned request lives for its X-Amz-Expires; STS's never does."""
         self.operations: dict[str, Operation] = {}
         self.reconcilers: list[tuple[Collection[Any], Reconcile]] = []
+        self.audit_readers: set[str] = set()
+        """The collections whose reconcilers read the audit trail."""
 
     def operation(
         self,
@@ -133,11 +135,16 @@ class Service:
 
         return register
 
-    def reconciles(self, collection: Collection[R]) -> Callable[[Callable[..., R | None]], Any]:
+    def reconciles(
+        self, collection: Collection[R], *, reads_audit: bool = False
+    ) -> Callable[[Callable[..., R | None]], Any]:
         """Register the decorated function as what happens when a resource of `collection` is due.
 
-        It returns the resource as it is from now on, or None when the resource is gone.
+        It returns the resource as it is from now on, or None when the resource is gone. With
+        `reads_audit`, every call that was acknowledged is shipped before it runs.
         """
+        if reads_audit:
+            self.audit_readers.add(collection.name)
 
         def register(reconcile: Callable[..., R | None]) -> Any:
             self.reconcilers.append((collection, reconcile))

@@ -67,6 +67,23 @@ class Organization(Protocol):
 
 
 @runtime_checkable
+class Members(Protocol):
+    """The accounts of an organization, for services that work across it (Organizations knows)."""
+
+    def accounts(self, unit: Unit, account: str) -> tuple[str, ...]:
+        """Return every account of the organization that an account belongs to, in order."""
+
+    def trusts(self, unit: Unit, account: str, service: str) -> bool:
+        """Tell whether a service (`access-analyzer.amazonaws.com`) may work across it."""
+
+    def administers(self, unit: Unit, account: str, service: str) -> bool:
+        """Tell whether the account runs a service for its organization.
+
+        The management account does, and so do the delegated administrators of the service.
+        """
+
+
+@runtime_checkable
 class Calls(Protocol):
     """The door between services: `Context.call` and `Context.call_as_service` go through it."""
 
@@ -98,6 +115,23 @@ class AuditLog(Protocol):
 
         It reads in a unit of its own: one that was begun earlier may not see what was shipped
         since. The second value is where to go on, None after the last page.
+        """
+
+    def shipped_audit(
+        self,
+        unit: Unit,
+        account: str,
+        region: str,
+        *,
+        start: datetime,
+        end: datetime,
+        attribute: Attribute | None,
+        before: Moment | None,
+        limit: int,
+    ) -> tuple[list[bytes], Moment | None]:
+        """Return a page of the records that are shipped already, read in the unit of the asker.
+
+        It is for what writes, and so cannot wait for `ship_audit`.
         """
 
 

@@ -48,6 +48,7 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.key_store_links import KeyStoreLinks, parse_cluster
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -103,6 +104,7 @@ class Stockade:
         self.vault = Vault(seal, random)
         self.journal = Journal(settings.data, random)
         dev = settings.mode == "dev"
+        self._key_stores = _key_store_links(settings, self.clock)
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         ports = Ports(
             {
@@ -117,6 +119,7 @@ class Stockade:
                 Accounts: OrganizationAccounts(every_number=dev),
                 Calls: self,
                 Clock: self.clock,
+                KeyStoreLinks: self._key_stores,
                 Issuers: Issuers(self.clock, loopback=dev),
                 AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
             }
@@ -234,6 +237,7 @@ class Stockade:
         self.stop()
         if self._thread is not None:
             self._thread.join()
+        self._key_stores.close()
         self.journal.close()
         self.store.close()
 
@@ -315,6 +319,18 @@ class Stockade:
         """Forget some of what is too old for lookups, in one short transaction."""
         with self.store.write() as unit:
             return self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
+
+
+def _key_store_links(settings: Settings, clock: Clock) -> KeyStoreLinks:
+    """Return the ways to custom key stores that the settings name."""
+    clusters = [parse_cluster(text) for text in settings.cloudhsm]
+    addresses = [text.partition("=") for text in settings.xks_proxies]
+    return KeyStoreLinks(
+        now=clock.host,
+        clusters={cluster.cluster_id: cluster for cluster in clusters},
+        addresses={name: address for name, _, address in addresses},
+        loopback=settings.mode == "dev",
+    )
 
 
 def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:

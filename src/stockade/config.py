@@ -64,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Below which hosts are named as AWS's are."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of proxies whose word on a request's origin is taken."""
+    cloudhsm: tuple[str, ...] = ()
+    """CloudHSM clusters and the PKCS#11 tokens that play them: `cluster-...=pkcs11:...`."""
+    xks_proxies: tuple[str, ...] = ()
+    """Where proxies of external key stores are reached: `https://NAME=https://HOST:PORT`."""
 
     @property
     def store_url(self) -> str:

@@ -18,7 +18,7 @@ from stockade.authentication import Authentication, Claim, leaves_body_out
 from stockade.core import audit, authorization
 from stockade.core.audit import Audit, Record, Shapes
 from stockade.core.clock import Clock
-from stockade.core.context import NONCE_SIZE, Context
+from stockade.core.context import NONCE_SIZE, Context, Outside
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
@@ -174,7 +174,7 @@ class Gateway:
             if bound.writes:
                 return self._write(ctx, bound, params, record)
             output = self._run(ctx, bound, params, record)
-        except NotInMemory:
+        except (NotInMemory, Outside):
             raise
         except Exception as fault:
             if family == "ec2" and isinstance(fault, authorization.Denied):
@@ -215,8 +215,20 @@ class Gateway:
         if ctx.unit.writes:
             return self._change(ctx, bound, params, record)
         ctx.unit.rest()
-        with self._store.write() as unit:
-            return self._change(replace(ctx, unit=unit), bound, params, record)
+        try:
+            with self._store.write() as unit:
+                return self._change(replace(ctx, unit=unit), bound, params, record)
+        except Outside as asked:
+            return self._ask_and_write(ctx, bound, params, record, asked)
+
+    def _ask_and_write(
+        self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record, asked: Outside
+    ) -> Output:
+        """Ask what a transaction wants to know from outside, and begin it again."""
+        answers = {**(ctx.answers or {}), asked.name: asked.question()}
+        ctx.created.clear()
+        ctx.service_events.clear()
+        return self._write(replace(ctx, answers=answers), bound, params, record)
 
     def _change(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record

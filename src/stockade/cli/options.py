@@ -92,6 +92,27 @@ def proxies_option(command: F) -> F:
     )(command)
 
 
+def key_stores_option(command: F) -> F:
+    """Add the options that say what is behind custom key stores."""
+    command = click.option(
+        "--xks-proxy",
+        "xks_proxies",
+        metavar="URL=URL",
+        multiple=True,
+        callback=_addresses,
+        help="Where the proxy of an external key store is reached, if not at port 443 of its"
+        " name: https://xks.example.com=https://10.0.0.7:8443. May be repeated.",
+    )(command)
+    return click.option(
+        "--cloudhsm",
+        metavar="CLUSTER=URI",
+        multiple=True,
+        callback=_clusters,
+        help="A CloudHSM cluster for custom key stores and the PKCS#11 token that plays it:"
+        " cluster-2a23b4cdefg=pkcs11:token=LABEL?module-path=/usr/lib/....so. May be repeated.",
+    )(command)
+
+
 def domain_option(command: F) -> F:
     """Add the option that names the domains below which hosts are AWS's."""
     return click.option(
@@ -140,6 +161,29 @@ def _proxies(
         except ValueError:
             raise click.BadParameter(f"{network!r} is not like 10.0.0.0/24") from None
     return networks
+
+
+def _clusters(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    from stockade.services.kms.key_store_links import parse_cluster
+    from stockade.store.token_uri import BadUri
+
+    for text in value:
+        try:
+            parse_cluster(text)
+        except BadUri as bad:
+            raise click.BadParameter(f"{text!r}: {bad}") from None
+    return value
+
+
+def _addresses(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    for text in value:
+        if not re.fullmatch(r"https://[a-zA-Z0-9.-]+=https://[^/=]+", text):
+            raise click.BadParameter(f"{text!r} is not like https://NAME=https://HOST:PORT")
+    return value
 
 
 def _account(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from stockade import __version__, config
 from stockade.cli.init import CREDENTIALS_TEXT
@@ -16,6 +17,7 @@ from stockade.cli.options import (
     data_option,
     domain_option,
     examples,
+    key_stores_option,
     proxies_option,
     region_option,
     seal_option,
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
 @credentials_option(CREDENTIALS_TEXT)
 @domain_option
 @proxies_option
+@key_stores_option
 @click.pass_obj
 def serve(
     debug: bool,
@@ -79,6 +82,8 @@ def serve(
     credentials_file: Path | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    cloudhsm: tuple[str, ...],
+    xks_proxies: tuple[str, ...],
 ) -> None:
     """Start a server that keeps what it is given.
 
@@ -98,6 +103,7 @@ def serve(
         with occupancy.settled(data):
             settings = wanted("serve", data, **given)  # it may just have been given its new seal
             settings = facing(settings, domains, trusted_proxies)
+            settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
             greeting = f"Stockade {__version__}, ready at {running.url(listen)}"
             running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

@@ -221,6 +221,12 @@ class Library:
 
     def run(self, uri: TokenUri, pin: str, action: Callable[[_Session], R]) -> R:
         """Do something in a session, and once more where the session had been lost."""
+        with self._entered() as module, _told(uri):
+            return self._attempt(module, uri, pin, action)
+
+    @contextmanager
+    def _entered(self) -> Iterator[Any]:
+        """Yield the library to one thread at a time."""
         forked = self._pid != os.getpid()
         if forked:
             self._begin()
@@ -228,8 +234,12 @@ class Library:
             module = self._module()
             if forked:
                 _initialize_anew(module)
-            with _told(uri):
-                return self._attempt(module, uri, pin, action)
+            yield module
+
+    def look(self, uri: TokenUri) -> None:
+        """Raise TokenMissing where the token is not there; nobody logs in."""
+        with self._entered() as module, _told(uri):
+            _token(module, uri)
 
     def logout(self, uri: TokenUri) -> None:
         """Close the session with a token, if there is one."""
@@ -289,6 +299,11 @@ class Library:
 def library(path: str) -> Library:
     """Return the one object of this process for a PKCS#11 library."""
     return Library(path)
+
+
+def must_be_there(uri: TokenUri) -> None:
+    """Raise TokenMissing where there is no such token."""
+    library(uri.module).look(uri)
 
 
 def name_of(uri: TokenUri) -> str:

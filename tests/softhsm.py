@@ -42,6 +42,10 @@ class SoftHsm:
         source = f"&pin-source=file:{pin_file}" if pin_file else ""
         return f"{path}?module-path={MODULE}{source}"
 
+    def begin_anew(self) -> None:
+        """Have this process look at the tokens again."""
+        forget()
+
     def _tool(self, *arguments: str) -> None:
         subprocess.run(
             ["softhsm2-util", *arguments], env=self.environment, check=True, capture_output=True

@@ -39,6 +39,7 @@ from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
+from stockade.seals import parse_seal
 from stockade.services.accessanalyzer import accessanalyzer
 from stockade.services.accessanalyzer.requires import AllAnalyzedResources, AnalyzedResources
 from stockade.services.cloudtrail import cloudtrail
@@ -57,7 +58,7 @@ from stockade.services.sts.issuers import Issuers
 from stockade.services.sts.requires import MfaDevices, OidcProviders, Roles, SamlProviders
 from stockade.store.entries import Attribute
 from stockade.store.journal import Journal, Moment
-from stockade.store.seal import RootKey, Seal, parse_seal
+from stockade.store.seal import RootKey, Seal
 from stockade.store.store import Store
 from stockade.store.vault import Vault
 
@@ -348,7 +349,7 @@ def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials
     _make_directory(data)
     choice = parse_seal(settings.seal_choice, data)
     # A seal that is there already is from an `init` that did not come to its end.
-    made = choice.exists()
+    made = choice.exists(passphrase)
     seal = choice.open(passphrase) if made else choice.create(system_random, passphrase)
     store = Store.open(settings.store_url, directory=data)
     try:

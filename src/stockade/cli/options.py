@@ -73,8 +73,9 @@ def seal_option(command: F) -> F:
         metavar="SEAL",
         default="",
         callback=lambda _ctx, _param, value: absolute_seal(value),
-        help="What everything secret is sealed with: `file:PATH`, or `passphrase`, which is asked"
-        " for or taken from STOCKADE_PASSPHRASE. [default: a file in DIR]",
+        help="What everything secret is sealed with: `file:PATH`; `passphrase`, which is asked for"
+        " or taken from STOCKADE_PASSPHRASE; `pkcs11:URI`, a key in a token, whose PIN is asked for"
+        " in the same way if the URI names no file; or `aws-kms:KEY_ARN`. [default: a file in DIR]",
     )(command)
 
 

@@ -203,7 +203,7 @@ class _Session(msgspec.Struct, frozen=True):
             raise aead.Tampered("the box does not open") from None
         except (pkcs11.GeneralError, pkcs11.FunctionFailed):
             # Some tokens say no more of a wrong tag than this; a token that is ill cannot encrypt.
-            key.encrypt(b"", **_gcm(bytes(aead.NONCE_SIZE), b""))
+            key.encrypt(b"", **_gcm(self.p11.generate_random(aead.NONCE_SIZE * 8), b""))
             raise aead.Tampered("the box does not open") from None
 
 

@@ -186,7 +186,7 @@ def test_a_proxy_that_is_not_there() -> None:
 def test_others_write_while_a_proxy_is_asked(xks: Stores, external: ExternalKeys) -> None:
     """The proxy answers only after another write has ended."""
     other = Stores(xks.app)
-    external.before = lambda: other.kms.create_key()
+    external.before = other.kms.create_key
     store_id = xks.connected(xks_store())
     assert external.asked
     external.before = lambda: None

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.external_keys import ExternalKeys
 from stockade.services.kms.key_store_links import KeyStoreLinks, parse_cluster
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
@@ -61,6 +63,8 @@ from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal
 from stockade.store.store import Store
 from stockade.store.vault import Vault
+from stockade.xks.door import Door
+from stockade.xks.stores import KeyStores, changing
 
 AUDIT_RETENTION = timedelta(days=90)
 """What LookupEvents reaches back to."""
@@ -107,7 +111,9 @@ class Stockade:
         dev = settings.mode == "dev"
         self._key_stores = _key_store_links(settings, self.clock)
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
-        ports = Ports(
+        self._random = random
+        self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
+        self._ports = ports = Ports(
             {
                 Credentials: directory,
                 Principals: directory,
@@ -137,7 +143,7 @@ class Stockade:
             unknown_account=settings.account,
             region=settings.region,
             domains=settings.domains,
-            proxies=Proxies(settings.trusted_proxies) if settings.trusted_proxies else None,
+            proxies=self._proxies,
         )
         self.reconciler = Reconciler(
             services=tuple(self.services.values()),
@@ -209,6 +215,25 @@ class Stockade:
     def beside(self, http: HttpRequest) -> HttpResponse | None:
         """Answer a request to the paths beside AWS's, or None where it is not one."""
         return self._beside.answer(http)
+
+    def xks_door(self) -> Door:
+        """Return the door through which another KMS uses keys here as its external keys."""
+        return Door(
+            store=self.store,
+            journal=self.journal,
+            vault=self.vault,
+            clock=self.clock,
+            ports=self._ports,
+            random=self._random,
+            keys=ExternalKeys(),
+            unknown_account=self.settings.account,
+            proxies=self._proxies,
+            probes=self.beside,
+        )
+
+    def changing_key_stores(self) -> AbstractContextManager[KeyStores]:
+        """Change the key stores behind that door, in one transaction."""
+        return changing(self.store, self.journal, self.vault, self.clock.now(), self._random)
 
     def too_large(self, http: HttpRequest) -> HttpResponse:
         """Answer a request whose body is over the limit."""

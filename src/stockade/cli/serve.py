@@ -93,7 +93,7 @@ def serve(
     from stockade.cli import occupancy, running
     from stockade.cli.deployment import facing, wanted
 
-    listen = _listen(address, workers, tls_cert, tls_key)
+    listen = listening_on(address, workers, tls_cert, tls_key)
     running.start_logging(debug=debug)
     given = {"store": store, "seal": seal, "account": account or "", "region": region or ""}
     settings = wanted("serve", data, **given)
@@ -121,7 +121,8 @@ def _passphrase(settings: Settings, credentials_file: Path | None) -> Callable[[
     return passphrase
 
 
-def _listen(address: str, workers: int, cert: Path | None, key: Path | None) -> Listen:
+def listening_on(address: str, workers: int, cert: Path | None, key: Path | None) -> Listen:
+    """Return where to listen; beyond this host that takes a certificate."""
     from stockade.cli import running
     from stockade.server import Listen
 

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from typing import Any
 
@@ -235,7 +236,7 @@ def test_the_deadline_holds_however_slowly_a_proxy_answers(serve: Any) -> None:
         begun = time.monotonic()
         with pytest.raises(XksFailure) as raised:
             health(client)
-        assert 0.24 < time.monotonic() - begun < 0.6
+        assert 0.24 < time.monotonic() - begun < 2
     assert raised.value.reason == TIMED_OUT
 
 
@@ -273,6 +274,21 @@ def test_a_connection_is_kept_and_replaced_when_the_proxy_closed_it() -> None:
         for _ in range(4):
             health(client)
     assert len(connections) == 2
+
+
+def test_connections_end_with_who_held_them() -> None:
+    ended = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        answering(ok(HEALTH))(connection)
+        if not connection.recv(1):
+            ended.set()
+
+    with listening(serve) as endpoint:
+        client = proxy(endpoint)
+        health(client)
+        del client
+        assert ended.wait(5)
 
 
 @pytest.mark.parametrize(

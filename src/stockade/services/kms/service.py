@@ -12,6 +12,8 @@ What AWS promises here, and the file that keeps it:
 * Tags                                                                 tags.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
+* External key stores: what KMS asks a proxy, failures, double blobs   xks*.py
+* A KMS key as the external key of another KMS                         external_keys.py
 
 Reference: facts kms-1 to kms-39.
 """

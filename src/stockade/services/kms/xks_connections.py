@@ -16,6 +16,7 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from concurrent.futures import Future
 from typing import Any, NamedTuple, cast
 
@@ -187,6 +188,7 @@ class Connections:
         self._names = Names(address.host, address.port)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
+        weakref.finalize(self, _close_all, self._idle)
 
     def ask(self, request: Request, seconds: float) -> Answer:
         """Return the proxy's answer, or raise XksFailure.
@@ -202,11 +204,9 @@ class Connections:
         return self._ask_new(request, deadline)
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle; that happens too when nobody holds this object any more."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            _close_all(self._idle)
 
     def _ask_new(self, request: Request, deadline: Deadline) -> Answer:
         connection = Connection(self._address, self._open(deadline))
@@ -287,6 +287,11 @@ class Connections:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _close_all(idle: list[Connection]) -> None:
+    while idle:
+        idle.pop().close()
 
 
 def _said(problem: OSError | ValueError) -> str:

@@ -9,7 +9,7 @@ and text; a bug is logged under its request id and leaves the wire as a bare 500
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
+from stockade.core.replay import Replay
 from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
@@ -45,6 +46,8 @@ log = logging.getLogger("stockade.gateway")
 Write = Callable[[bytes], None]
 """Takes the line of a record that has no transaction."""
 
+QUESTIONS = 20
+"""How often a transaction may be begun again to ask somebody outside."""
 GLOBAL_REGION = "us-east-1"
 """Where AWS records the calls of services without Regions."""
 
@@ -215,20 +218,31 @@ class Gateway:
         if ctx.unit.writes:
             return self._change(ctx, bound, params, record)
         ctx.unit.rest()
-        try:
-            with self._store.write() as unit:
-                return self._change(replace(ctx, unit=unit), bound, params, record)
-        except Outside as asked:
-            return self._ask_and_write(ctx, bound, params, record, asked)
-
-    def _ask_and_write(
-        self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record, asked: Outside
-    ) -> Output:
-        """Ask what a transaction wants to know from outside, and begin it again."""
-        answers = {**(ctx.answers or {}), asked.name: asked.question()}
-        ctx.created.clear()
-        ctx.service_events.clear()
-        return self._write(replace(ctx, answers=answers), bound, params, record)
+        answers: dict[Hashable, Any] = {}
+        replay = Replay(ctx.random)
+        for _ in range(QUESTIONS):
+            held: list[bytes] = []  # what is undone was not called: its records wait
+            again = replace(
+                ctx,
+                answers=answers,
+                random=replay,
+                nonce=lambda: replay(NONCE_SIZE),
+                record=held.append,
+                created=[],
+                service_events=[],
+            )
+            try:
+                with self._store.write() as unit:
+                    output = self._change(replace(again, unit=unit), bound, params, record)
+                    _write_held(held, ctx.record)
+                    return output
+            except Outside as asked:
+                answers[asked.name] = asked.question()
+                replay.begin()
+            except Exception:
+                _write_held(held, ctx.record)
+                raise
+        raise ServiceUnavailable
 
     def _change(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
@@ -372,6 +386,11 @@ class Gateway:
         )
         record.recipient_account_id = self._unknown_account
         ctx.record(_refused(record, refusal, family))
+
+
+def _write_held(held: list[bytes], record: Write) -> None:
+    while held:
+        record(held.pop(0))
 
 
 def _refused(record: Record, error: AwsError, family: str) -> bytes:

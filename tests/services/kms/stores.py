@@ -15,6 +15,7 @@ import boto3
 import msgspec
 from botocore.exceptions import ClientError
 from cryptography import x509
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -127,11 +128,15 @@ class ExternalKeys:
 
     def _decrypt(self, gcm: AESGCM, body: dict[str, Any]) -> bytes:
         asked = msgspec.convert(body, wire.AskedDecrypt)
-        plaintext = gcm.decrypt(
-            asked.initialization_vector,
-            asked.ciphertext + asked.authentication_tag,
-            asked.additional_authenticated_data or b"",
-        )
+        try:
+            plaintext = gcm.decrypt(
+                asked.initialization_vector,
+                asked.ciphertext + asked.authentication_tag,
+                asked.additional_authenticated_data or b"",
+            )
+        except InvalidTag:
+            refusal = {"errorName": "InvalidCiphertextException"}
+            return response(400, msgspec.json.encode(refusal))
         return response(200, msgspec.json.encode(wire.Decrypted(plaintext=plaintext)))
 
     def _told(self, body: dict[str, Any]) -> bytes:

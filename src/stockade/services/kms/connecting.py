@@ -21,6 +21,7 @@ from stockade.services.kms.key_store_links import Cluster, KeyStoreLinks
 from stockade.services.kms.key_store_resources import KEY_STORES, KeyStore, Proxy
 from stockade.services.kms.service import kms
 from stockade.services.kms.xks_errors import XksFailure, connection_error_code, kms_error
+from stockade.services.kms.xks_metadata import health_metadata
 from stockade.store.tokens import (
     PinLocked,
     PinRefused,
@@ -64,7 +65,7 @@ def must_be_active(ctx: Context, cluster: Cluster) -> None:
 
 def must_answer(ctx: Context, proxy: Proxy, secret: str) -> None:
     """Refuse a proxy that does not answer GetHealthStatus as it should."""
-    asked = request_metadata(ctx, "KmsHealthCheck")
+    asked = health_metadata(ctx.request_id)
 
     def ask() -> None:
         failure = _health(ctx, proxy, secret, ctx.region, asked)
@@ -74,29 +75,12 @@ def must_answer(ctx: Context, proxy: Proxy, secret: str) -> None:
     ctx.outside(("proxy", proxy, secret), ask)
 
 
-def request_metadata(ctx: Context, operation: str, key_arn: str | None = None) -> RequestMetadata:
-    """Return what a proxy is told of the call that it is asked for."""
-    return RequestMetadata(
-        kms_operation=operation,
-        kms_request_id=ctx.request_id,
-        aws_principal_arn=ctx.caller.arn or None,
-        kms_key_arn=key_arn,
-        kms_via_service=_via(ctx),
-    )
-
-
-def _via(ctx: Context) -> str | None:
-    if not ctx.via:
-        return None
-    return f"{ctx.via[-1].removesuffix('.amazonaws.com')}.{ctx.region}.amazonaws.com"
-
-
 def _connect(ctx: Context, store: KeyStore) -> str:
     """Return the ConnectionErrorCode, or nothing where the store is connected."""
     secret = ctx.unseal(store.scope, store.secret_place, store.secret).decode()
     links = ctx.port(KeyStoreLinks)
     if store.proxy is not None:
-        proxy, asked = store.proxy, request_metadata(ctx, "ConnectCustomKeyStore")
+        proxy, asked = store.proxy, health_metadata(ctx.request_id, "ConnectCustomKeyStore")
         failure = ctx.outside(
             ("proxy", proxy, secret), lambda: _health(ctx, proxy, secret, store.region, asked)
         )

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import symmetric
+from stockade.services.kms import stored_keys, symmetric, view
 from stockade.services.kms.access import key_named, key_of_ciphertext, keys_of_reencryption
 from stockade.services.kms.errors import (
     DryRunOperationException,
@@ -73,7 +73,7 @@ def decrypt(
         "KeyId": key.arn,
         "Plaintext": plaintext,
         "EncryptionAlgorithm": encryption_algorithm,
-        "KeyMaterialId": material_id,
+        **view.material("KeyMaterialId", key, material_id),
     }
 
 
@@ -110,8 +110,8 @@ def re_encrypt(
         "KeyId": destination.arn,
         "SourceEncryptionAlgorithm": source_encryption_algorithm,
         "DestinationEncryptionAlgorithm": destination_encryption_algorithm,
-        "SourceKeyMaterialId": material_id,
-        "DestinationKeyMaterialId": destination.material_id,
+        **view.material("SourceKeyMaterialId", source, material_id),
+        **view.material("DestinationKeyMaterialId", destination, destination.material_id),
     }
 
 
@@ -138,7 +138,7 @@ def generate_data_key(
         "CiphertextBlob": symmetric.seal(ctx, key, plaintext, encryption_context),
         "Plaintext": plaintext,
         "KeyId": key.arn,
-        "KeyMaterialId": key.material_id,
+        **view.material("KeyMaterialId", key, key.material_id),
     }
 
 
@@ -169,10 +169,14 @@ def generate_data_key_without_plaintext(
 
 
 @kms.operation(access=on_everything("kms:GenerateRandom"), quick=True)
-def generate_random(ctx: Context, *, number_of_bytes: int | None = None) -> Output:
-    """Return 1 to 1,024 random bytes."""
+def generate_random(
+    ctx: Context, *, number_of_bytes: int | None = None, custom_key_store_id: str | None = None
+) -> Output:
+    """Return 1 to 1,024 random bytes, from the cluster of a CloudHSM key store if one is named."""
     if number_of_bytes is None:
         raise ValidationException("NumberOfBytes is required.")
+    if custom_key_store_id is not None:
+        return {"Plaintext": stored_keys.random(ctx, custom_key_store_id, number_of_bytes)}
     return {"Plaintext": ctx.random(number_of_bytes)}
 
 

@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
+from stockade.services.kms.resources import Key
 from stockade.store.resources import Collection, Scope
+from stockade.store.unit import Unit
 from stockade.store.vault import Sealed
 
 Kind = Literal["AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"]
@@ -70,3 +73,16 @@ KEY_STORES: Collection[KeyStore] = Collection(
     indexes={"name": lambda store: store.name, "cluster": lambda store: store.cluster_id or None},
     due=lambda store: store.due,
 )
+
+
+def present(unit: Unit, key: Key) -> Key:
+    """Return a key of a custom key store as it is now.
+
+    Enabled and Unavailable are the same in its row: the store's connection decides which it is.
+    """
+    store = unit.get(KEY_STORES, key.scope, key.custom_key_store_id)
+    if store is None:
+        return key
+    if key.state in ("Enabled", "Unavailable"):
+        key = replace(key, state="Enabled" if store.state == "CONNECTED" else "Unavailable")
+    return replace(key, cloud_hsm_cluster_id=store.cluster_id)

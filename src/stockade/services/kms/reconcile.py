@@ -11,7 +11,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from stockade.core.context import Context, ServiceEvent
-from stockade.services.kms import materials
+from stockade.services.kms import materials, stored_keys
 from stockade.services.kms.resources import ALIASES, KEYS, Key, Rotation
 from stockade.services.kms.service import kms
 
@@ -46,6 +46,8 @@ def _rotate(ctx: Context, key: Key) -> Key:
 
 def _delete(ctx: Context, key: Key) -> None:
     """Wipe the material and take the aliases with it; nothing brings the key back."""
+    if key.custom_key_store_id:
+        stored_keys.wipe(ctx, key)
     materials.wipe(ctx, key)
     for alias in ctx.unit.find(ALIASES, key.scope, "key", key.key_id):
         ctx.unit.delete(ALIASES, key.scope, alias.name)

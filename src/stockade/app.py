@@ -44,6 +44,7 @@ from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
+from stockade.seals import parse_seal
 from stockade.services.accessanalyzer import accessanalyzer
 from stockade.services.accessanalyzer.requires import (
     AllAnalyzedResources,
@@ -59,6 +60,7 @@ from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.kms.external_keys import ExternalKeys
+from stockade.services.kms.key_store_links import KeyStoreLinks, parse_cluster
 from stockade.services.kms.managed_keys import KmsManagedKeys
 from stockade.services.kms.owned_keys import KmsOwnedKeys
 from stockade.services.kms.recipient import AttestationRoots
@@ -70,7 +72,7 @@ from stockade.services.sts.issuers import Issuers
 from stockade.services.sts.requires import MfaDevices, OidcProviders, Roles, SamlProviders
 from stockade.store.entries import Attribute
 from stockade.store.journal import Journal, Moment
-from stockade.store.seal import RootKey, Seal, parse_seal
+from stockade.store.seal import RootKey, Seal
 from stockade.store.store import Store
 from stockade.store.unit import Unit
 from stockade.store.vault import Vault
@@ -132,6 +134,7 @@ class Stockade:
         self.journal = Journal(settings.data, random)
         self.services = services()
         dev = settings.mode == "dev"
+        self._key_stores = _key_store_links(settings, self.clock)
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         self._random = random
         self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
@@ -153,6 +156,7 @@ class Stockade:
                 ManagedKeys: KmsManagedKeys(),
                 OwnedKeys: KmsOwnedKeys(),
                 Clock: self.clock,
+                KeyStoreLinks: self._key_stores,
                 Issuers: Issuers(self.clock, loopback=dev),
                 AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
                 AttestationRoots: _attestation_roots(settings.attestation_roots),
@@ -293,6 +297,7 @@ class Stockade:
         self.stop()
         if self._thread is not None:
             self._thread.join()
+        self._key_stores.close()
         self.journal.close()
         self.store.close()
 
@@ -404,6 +409,18 @@ class Stockade:
             return self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
 
 
+def _key_store_links(settings: Settings, clock: Clock) -> KeyStoreLinks:
+    """Return the ways to custom key stores that the settings name."""
+    clusters = [parse_cluster(text) for text in settings.cloudhsm]
+    addresses = [text.partition("=") for text in settings.xks_proxies]
+    return KeyStoreLinks(
+        now=clock.host,
+        clusters={cluster.cluster_id: cluster for cluster in clusters},
+        addresses={name: address for name, _, address in addresses},
+        loopback=settings.mode == "dev",
+    )
+
+
 def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:
     """Make a deployment in an empty data directory: seal, store, account, root credentials.
 
@@ -419,7 +436,7 @@ def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials
     _make_directory(data)
     choice = parse_seal(settings.seal_choice, data)
     # A seal that is there already is from an `init` that did not come to its end.
-    made = choice.exists()
+    made = choice.exists(passphrase)
     seal = choice.open(passphrase) if made else choice.create(system_random, passphrase)
     store = Store.open(settings.store_url, directory=data)
     try:

@@ -68,6 +68,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     attestation_roots: Path | None = None
     """Root certificates (PEM) that enclaves' attestation documents are held against; None: AWS's
     Nitro root alone."""
+    cloudhsm: tuple[str, ...] = ()
+    """CloudHSM clusters and the PKCS#11 tokens that play them: `cluster-...=pkcs11:...`."""
+    xks_proxies: tuple[str, ...] = ()
+    """Where proxies of external key stores are reached: `https://NAME=https://HOST:PORT`."""
 
     @property
     def store_url(self) -> str:

@@ -9,7 +9,7 @@ and text; a bug is logged under its request id and leaves the wire as a bare 500
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -18,12 +18,13 @@ from stockade.authentication import Authentication, Claim, leaves_body_out
 from stockade.core import audit, authorization
 from stockade.core.audit import Audit, Record, Shapes
 from stockade.core.clock import Clock
-from stockade.core.context import NONCE_SIZE, Context
+from stockade.core.context import NONCE_SIZE, Context, Outside
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
+from stockade.core.replay import Replay
 from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
@@ -46,6 +47,8 @@ R = TypeVar("R")
 Write = Callable[[bytes], None]
 """Takes the line of a record that has no transaction."""
 
+QUESTIONS = 20
+"""How often a transaction may be begun again to ask somebody outside."""
 GLOBAL_REGION = "us-east-1"
 """Where AWS records the calls of services without Regions."""
 
@@ -175,7 +178,7 @@ class Gateway:
             if bound.writes:
                 return self._write(ctx, bound, params, record)
             output = self._run(ctx, bound, params, record)
-        except NotInMemory:
+        except (NotInMemory, Outside):
             raise
         except Exception as fault:
             if family == "ec2" and isinstance(fault, authorization.Denied):
@@ -216,8 +219,31 @@ class Gateway:
         if ctx.unit.writes:
             return self._change(ctx, bound, params, record)
         ctx.unit.rest()
-        with self._store.write() as unit:
-            return self._change(replace(ctx, unit=unit), bound, params, record)
+        answers: dict[Hashable, Any] = {}
+        replay = Replay(ctx.random)
+        for _ in range(QUESTIONS):
+            held: list[bytes] = []  # what is undone was not called: its records wait
+            again = replace(
+                ctx,
+                answers=answers,
+                random=replay,
+                nonce=lambda: replay(NONCE_SIZE),
+                record=held.append,
+                created=[],
+                service_events=[],
+            )
+            try:
+                with self._store.write() as unit:
+                    output = self._change(replace(again, unit=unit), bound, params, record)
+                    _write_held(held, ctx.record)
+                    return output
+            except Outside as asked:
+                answers[asked.name] = asked.question()
+                replay.begin()
+            except Exception:
+                _write_held(held, ctx.record)
+                raise
+        raise ServiceUnavailable
 
     def _change(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
@@ -366,6 +392,11 @@ class Gateway:
         )
         record.recipient_account_id = self._unknown_account
         ctx.record(_refused(record, refusal, family))
+
+
+def _write_held(held: list[bytes], record: Write) -> None:
+    while held:
+        record(held.pop(0))
 
 
 def _refused(record: Record, error: AwsError, family: str) -> bytes:

@@ -30,6 +30,7 @@ SAMPLES = {
     "TargetKeyId": "12345678-1234-1234-1234-123456789012",
     "DestinationKeyId": "12345678-1234-1234-1234-123456789012",
     "AliasName": "alias/none",
+    "CustomKeyStoreId": "cks-1234567890abcdef0",
     "PolicyName": "default",
     "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/none",
     "Arn": f"arn:aws:iam::{ACCOUNT}:user/none",

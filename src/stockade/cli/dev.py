@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from stockade import __version__, config
 from stockade.cli.env import variables
@@ -16,6 +17,7 @@ from stockade.cli.options import (
     data_option,
     domain_option,
     examples,
+    key_stores_option,
     proxies_option,
     region_option,
 )
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 @domain_option
 @proxies_option
 @attestation_option
+@key_stores_option
 @click.pass_obj
 def dev(
     debug: bool,
@@ -79,6 +82,8 @@ def dev(
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
     attestation_roots: Path | None,
+    cloudhsm: tuple[str, ...],
+    xks_proxies: tuple[str, ...],
 ) -> None:
     """Start a server for development.
 
@@ -101,6 +106,7 @@ def dev(
             stack.enter_context(occupancy.settled(data))
             settings = _settings(data, account, region)  # it may just have been given its new seal
         settings = facing(settings, domains, trusted_proxies, attestation_roots)
+        settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
         greeting = _greeting(settings, running.url(listen))
         running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

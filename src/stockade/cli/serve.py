@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from stockade import __version__, config
 from stockade.cli.init import CREDENTIALS_TEXT
@@ -17,6 +18,7 @@ from stockade.cli.options import (
     data_option,
     domain_option,
     examples,
+    key_stores_option,
     proxies_option,
     region_option,
     seal_option,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 @domain_option
 @proxies_option
 @attestation_option
+@key_stores_option
 @click.pass_obj
 def serve(
     debug: bool,
@@ -82,6 +85,8 @@ def serve(
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
     attestation_roots: Path | None,
+    cloudhsm: tuple[str, ...],
+    xks_proxies: tuple[str, ...],
 ) -> None:
     """Start a server that keeps what it is given.
 
@@ -101,6 +106,7 @@ def serve(
         with occupancy.settled(data):
             settings = wanted("serve", data, **given)  # it may just have been given its new seal
             settings = facing(settings, domains, trusted_proxies, attestation_roots)
+            settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
             greeting = f"Stockade {__version__}, ready at {running.url(listen)}"
             running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

@@ -19,7 +19,7 @@ from stockade.core.errors import AwsError
 from stockade.policy.compile import Policy, compile_policy
 from stockade.policy.document import parse
 from stockade.protocol.refusals import AccessDenied
-from stockade.services.kms import condition_keys, envelope, granting
+from stockade.services.kms import blobs, condition_keys, envelope, granting
 from stockade.services.kms.condition_keys import More
 from stockade.services.kms.errors import (
     InvalidArnException,
@@ -27,6 +27,7 @@ from stockade.services.kms.errors import (
     NotFoundException,
     ValidationException,
 )
+from stockade.services.kms.key_store_resources import present
 from stockade.services.kms.resources import ALIASES, KEYS, Key
 from stockade.store.resources import Scope
 
@@ -135,7 +136,7 @@ def find_own_key(ctx: Context, text: str) -> Named:
 def find_decrypting_key(ctx: Context, blob: bytes, key_id: str | None) -> Named:
     """Return the key that opens a blob: by its header, or the one named by the caller."""
     try:
-        header = envelope.read_header(blob)
+        header = blobs.read_header(blob)
     except envelope.NotABlob:
         header = None
     if key_id is not None:
@@ -239,6 +240,8 @@ def _find_alias(ctx: Context, scope: Scope, name: str) -> Named:
 def _find_id(ctx: Context, scope: Scope, key_id: str) -> Named:
     key = ctx.unit.get(KEYS, scope, key_id) if len(key_id) == _KEY_ID_LENGTH else None
     if key is not None:
+        if key.custom_key_store_id:
+            key = present(ctx.unit, key)
         return Named(key, key.arn, scope.account, None, None)
     if not _KEY_ID.fullmatch(key_id):
         raise NotFoundException(f"Invalid keyId '{key_id}'")

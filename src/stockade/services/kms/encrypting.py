@@ -14,7 +14,7 @@ from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.crypto.nitro import Attestation
-from stockade.services.kms import symmetric
+from stockade.services.kms import stored_keys, symmetric, view
 from stockade.services.kms.access import key_named, key_of_ciphertext, keys_of_reencryption
 from stockade.services.kms.errors import DryRunOperationException, ValidationException
 from stockade.services.kms.ready import ready
@@ -75,7 +75,7 @@ def decrypt(
         "KeyId": key.arn,
         "Plaintext": plaintext,
         "EncryptionAlgorithm": encryption_algorithm,
-        "KeyMaterialId": material_id,
+        **view.material("KeyMaterialId", key, material_id),
     }
     return answer(ctx, attestation, output)
 
@@ -113,8 +113,8 @@ def re_encrypt(
         "KeyId": destination.arn,
         "SourceEncryptionAlgorithm": source_encryption_algorithm,
         "DestinationEncryptionAlgorithm": destination_encryption_algorithm,
-        "SourceKeyMaterialId": material_id,
-        "DestinationKeyMaterialId": destination.material_id,
+        **view.material("SourceKeyMaterialId", source, material_id),
+        **view.material("DestinationKeyMaterialId", destination, destination.material_id),
     }
 
 
@@ -143,7 +143,7 @@ def generate_data_key(
         "CiphertextBlob": symmetric.seal(ctx, key, plaintext, encryption_context),
         "Plaintext": plaintext,
         "KeyId": key.arn,
-        "KeyMaterialId": key.material_id,
+        **view.material("KeyMaterialId", key, key.material_id),
     }
     return answer(ctx, attestation, output)
 
@@ -181,11 +181,15 @@ def generate_random(
     attestation: Attestation | None,
     *,
     number_of_bytes: int | None = None,
+    custom_key_store_id: str | None = None,
     recipient: Mapping[str, object] | None = None,
 ) -> Output:
-    """Return 1 to 1,024 random bytes."""
+    """Return 1 to 1,024 random bytes, from the cluster of a CloudHSM key store if one is named."""
     del recipient
     if number_of_bytes is None:
         raise ValidationException("NumberOfBytes is required.")
-    output = {"Plaintext": ctx.random(number_of_bytes)}
-    return answer(ctx, attestation, output)
+    if custom_key_store_id is None:
+        fresh = ctx.random(number_of_bytes)
+    else:
+        fresh = stored_keys.random(ctx, custom_key_store_id, number_of_bytes)
+    return answer(ctx, attestation, {"Plaintext": fresh})

@@ -23,6 +23,7 @@ from stockade.services.kms import (
     materials,
     policies,
     specs,
+    stored_keys,
     view,
 )
 from stockade.services.kms.access import (
@@ -67,6 +68,8 @@ def create_key(
     bypass_policy_lockout_safety_check: bool = False,
     tags: Sequence[Mapping[str, str]] = (),
     multi_region: bool = False,
+    custom_key_store_id: str | None = None,
+    xks_key_id: str | None = None,
 ) -> Output:
     """Make a key in the caller's account and Region."""
     spec, usage = specs.chosen(key_spec, customer_master_key_spec, key_usage)
@@ -88,6 +91,8 @@ def create_key(
         key_spec=spec.name,
         key_usage=usage,
         multi_region=MultiRegion(primary=ctx.region) if multi_region else None,
+        custom_key_store_id=custom_key_store_id or "",
+        xks_key_id=xks_key_id or "",
     )
     key = _with_material(ctx, key)
     ctx.unit.put(KEYS, ctx.scope, key)
@@ -202,6 +207,12 @@ def _new_id(ctx: Context, *, multi_region: bool) -> str:
 
 def _with_material(ctx: Context, key: Key) -> Key:
     """Return a new key with its first material, or waiting for it, as its origin has it."""
+    if key.origin in ("AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"):
+        return stored_keys.with_material(ctx, key)
+    if key.custom_key_store_id or key.xks_key_id:
+        raise ValidationException(
+            f"CustomKeyStoreId and XksKeyId are not valid with Origin {key.origin}."
+        )
     if key.origin == "EXTERNAL":
         import_formats.must_be_importable(key.key_spec)
         return replace(key, state="PendingImport")

@@ -7,7 +7,7 @@ All are idempotent: a crash before the store commits means that it is done again
 from __future__ import annotations
 
 from stockade.core.context import Context
-from stockade.services.kms import imported, materials, multi_region, rotating
+from stockade.services.kms import imported, materials, multi_region, rotating, stored_keys
 from stockade.services.kms.grant_resources import GRANTS, SHAPES, scope_of
 from stockade.services.kms.resources import ALIASES, KEYS, Key
 from stockade.services.kms.service import kms
@@ -48,6 +48,8 @@ def _forget_grants(ctx: Context, key: Key) -> bool:
 
 def _delete(ctx: Context, key: Key) -> None:
     """Wipe the material and take the aliases with it; nothing brings the key back."""
+    if key.custom_key_store_id:
+        stored_keys.wipe(ctx, key)
     materials.wipe(ctx, key)
     multi_region.forget(ctx, key)
     for alias in ctx.unit.find(ALIASES, key.scope, "key", key.key_id):

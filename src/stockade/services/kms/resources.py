@@ -157,7 +157,17 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
 
 
 KEYS: Collection[Key] = Collection(
-    Key, service="kms", kind="key", id=lambda key: key.key_id, due=lambda key: key.due
+    Key,
+    service="kms",
+    kind="key",
+    id=lambda key: key.key_id,
+    indexes={
+        "store": lambda key: key.custom_key_store_id or None,
+        "xks": lambda key: (
+            f"{key.custom_key_store_id}/{key.xks_key_id}" if key.xks_key_id else None
+        ),
+    },
+    due=lambda key: key.due,
 )
 MATERIALS: Collection[Material] = Collection(
     Material,

@@ -31,7 +31,13 @@ def metadata(key: Key) -> dict[str, Any]:
     }
     if key.multi_region is not None:
         shown["MultiRegionConfiguration"] = _multi_region(key, key.multi_region)
-    if key.key_spec == SYMMETRIC and key.material_id:
+    if key.custom_key_store_id:
+        shown["CustomKeyStoreId"] = key.custom_key_store_id
+        if key.origin == "AWS_CLOUDHSM":
+            shown["CloudHsmClusterId"] = key.cloud_hsm_cluster_id
+        else:
+            shown["XksKeyConfiguration"] = {"Id": key.xks_key_id}
+    elif key.key_spec == SYMMETRIC and key.material_id:
         shown["CurrentKeyMaterialId"] = key.material_id
     if key.expiration_model is not None:
         shown["ExpirationModel"] = key.expiration_model
@@ -42,6 +48,11 @@ def metadata(key: Key) -> dict[str, Any]:
     if key.deletion_date is not None:
         shown["DeletionDate"] = key.deletion_date
     return shown
+
+
+def material(member: str, key: Key, material_id: str) -> dict[str, str]:
+    """Return the member that names a key's material, which keys in custom key stores do not."""
+    return {} if key.custom_key_store_id else {member: material_id}
 
 
 def algorithms(key: Key) -> dict[str, list[str]]:

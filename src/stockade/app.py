@@ -278,11 +278,11 @@ class Stockade:
             )
 
     def find_record(self, request_id: str) -> bytes | None:
-        """Return the audit record of a call, or None where there is none."""
+        """Return the audit record of a call, the caller's, or None where there is none."""
         self.ship_audit()
         with self.store.read() as unit:
             records = self.journal.by_request_id(unit, request_id)
-        return records[0] if records else None
+        return records[-1] if records else None
 
     def reset(self) -> None:
         """Forget everything but the seal (dev)."""

@@ -69,12 +69,11 @@ def test_old_name_of_the_spec_is_taken(kms: Any) -> None:
     assert made["KeySpec"] == "SYMMETRIC_DEFAULT"
 
 
-def test_what_cannot_be_made_yet_is_named(kms: Any) -> None:
-    for member, value in (("KeySpec", "RSA_2048"), ("Origin", "EXTERNAL"), ("MultiRegion", True)):
-        usage = {"KeyUsage": "ENCRYPT_DECRYPT"}
-        code, message = refusal(kms.create_key, **usage, **{member: value})
-        assert code == "UnsupportedOperationException"
-        assert member in message
+def test_usage_and_spec_go_together(kms: Any) -> None:
+    assert refusal(kms.create_key, KeySpec="HMAC_256") == (
+        "ValidationException",
+        "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+    )
     assert refusal(kms.create_key, KeyUsage="SIGN_VERIFY") == (
         "ValidationException",
         "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT",

@@ -177,13 +177,12 @@ def demand_on_alias(ctx: Context, name: str, action: str) -> Demand:
 
 def key_policy(ctx: Context, key: Key) -> Policy:
     """Return a key's policy, compiled."""
-    scope = Scope(key.account, key.region)
 
     def build() -> Policy:
-        stored = ctx.unit.get(KEYS, scope, key.key_id) or key
+        stored = ctx.unit.get(KEYS, key.scope, key.key_id) or key
         return compile_policy(parse(stored.policy, "resource"), arn=stored.arn)
 
-    return ctx.unit.derive(("kms-policy", scope, key.key_id), build)
+    return ctx.unit.derive(("kms-policy", key.scope, key.key_id), build)
 
 
 def condition_keys(
@@ -216,12 +215,12 @@ def _of_key(ctx: Context, key: Key | None, name: str) -> tuple[str, ...] | None:
     if name in ("kms:keyusage", "kms:customermasterkeyusage"):
         return (key.key_usage,)
     if name == "kms:keyorigin":
-        return ("AWS_KMS",)
+        return (key.origin,)
     if name == "kms:multiregion":
-        return ("false",)
+        return (str(key.multi_region is not None).lower(),)
     if name == "kms:resourcealiases":
-        scope = Scope(key.account, key.region)
-        return tuple(a.name for a in ctx.unit.find(ALIASES, scope, "key", key.key_id)) or None
+        aliases = ctx.unit.find(ALIASES, key.scope, "key", key.key_id)
+        return tuple(alias.name for alias in aliases) or None
     if name.startswith("aws:resourcetag/"):
         return _tag(key.tags, name.removeprefix("aws:resourcetag/"))
     return None

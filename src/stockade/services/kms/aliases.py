@@ -28,7 +28,7 @@ from stockade.services.kms.errors import (
     NotFoundException,
     ValidationException,
 )
-from stockade.services.kms.lifecycle import must_not_be_pending_deletion
+from stockade.services.kms.lifecycle import CHANGE, must_allow
 from stockade.services.kms.paging import listed
 from stockade.services.kms.resources import ALIASES, Alias, Key
 from stockade.services.kms.service import kms
@@ -114,7 +114,7 @@ def update_alias(ctx: Context, target: Key, *, alias_name: str, target_key_id: s
         raise NotFoundException(f"Alias {alias_arn} is not found.")
     if alias.key_id != target.key_id:
         _must_take_alias(ctx, target)
-    must_not_be_pending_deletion(target)
+    must_allow(target, CHANGE)
     ctx.unit.put(ALIASES, ctx.scope, replace(alias, key_id=target.key_id, updated=ctx.now))
     return {}
 
@@ -163,7 +163,7 @@ def _must_be_free_name(name: str) -> None:
 
 
 def _must_take_alias(ctx: Context, target: Key) -> None:
-    must_not_be_pending_deletion(target)
+    must_allow(target, CHANGE)
     held = ctx.unit.find(ALIASES, ctx.scope, "key", target.key_id, limit=ALIASES_PER_KEY)
     if len(held) >= ALIASES_PER_KEY:
         raise LimitExceededException(f"The key {target.arn} has {ALIASES_PER_KEY} aliases already.")

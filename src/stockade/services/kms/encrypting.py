@@ -13,16 +13,14 @@ from types import MappingProxyType
 from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import envelope, materials
+from stockade.services.kms import symmetric
 from stockade.services.kms.access import key_named, key_of_ciphertext, keys_of_reencryption
 from stockade.services.kms.errors import (
     DryRunOperationException,
-    IncorrectKeyException,
-    InvalidCiphertextException,
     InvalidGrantTokenException,
     ValidationException,
 )
-from stockade.services.kms.lifecycle import must_be_usable, must_encrypt_with
+from stockade.services.kms.lifecycle import USE, must_allow, must_be_for, must_have_algorithm
 from stockade.services.kms.resources import Key
 from stockade.services.kms.service import kms
 
@@ -44,9 +42,9 @@ def encrypt(
 ) -> Output:
     """Encrypt up to 4,096 bytes under a KMS key."""
     del key_id
-    _ready(key, encryption_algorithm, grant_tokens, dry_run=dry_run)
+    _ready(key, "Encrypt", encryption_algorithm, grant_tokens, dry_run=dry_run)
     return {
-        "CiphertextBlob": _seal(ctx, key, plaintext, encryption_context),
+        "CiphertextBlob": symmetric.seal(ctx, key, plaintext, encryption_context),
         "KeyId": key.arn,
         "EncryptionAlgorithm": encryption_algorithm,
     }
@@ -65,8 +63,10 @@ def decrypt(
     dry_run: bool = False,
 ) -> Output:
     """Decrypt what Encrypt, ReEncrypt or a data key operation gave."""
-    _ready(key, encryption_algorithm, grant_tokens, dry_run=False)
-    plaintext, material_id = _open(ctx, key, ciphertext_blob, encryption_context, named=key_id)
+    _ready(key, "Decrypt", encryption_algorithm, grant_tokens, dry_run=False)
+    plaintext, material_id = symmetric.open_blob(
+        ctx, key, ciphertext_blob, encryption_context, named=key_id
+    )
     if dry_run:
         raise DryRunOperationException
     return {
@@ -95,15 +95,17 @@ def re_encrypt(
 ) -> Output:
     """Decrypt under one key and encrypt under another; the plaintext stays inside."""
     del destination_key_id
-    _ready(source, source_encryption_algorithm, grant_tokens, dry_run=False)
-    _ready(destination, destination_encryption_algorithm, (), dry_run=False)
-    plaintext, material_id = _open(
+    _ready(source, "ReEncrypt", source_encryption_algorithm, grant_tokens, dry_run=False)
+    _ready(destination, "ReEncrypt", destination_encryption_algorithm, (), dry_run=False)
+    plaintext, material_id = symmetric.open_blob(
         ctx, source, ciphertext_blob, source_encryption_context, named=source_key_id
     )
     if dry_run:
         raise DryRunOperationException
     return {
-        "CiphertextBlob": _seal(ctx, destination, plaintext, destination_encryption_context),
+        "CiphertextBlob": symmetric.seal(
+            ctx, destination, plaintext, destination_encryption_context
+        ),
         "SourceKeyId": source.arn,
         "KeyId": destination.arn,
         "SourceEncryptionAlgorithm": source_encryption_algorithm,
@@ -129,11 +131,11 @@ def generate_data_key(
     del key_id
     if (number_of_bytes is None) == (key_spec is None):
         raise ValidationException("Please specify either number of bytes or key spec.")
-    _ready(key, "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
+    _ready(key, "GenerateDataKey", "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
     size = number_of_bytes if number_of_bytes is not None else DATA_KEY_SIZES[key_spec or ""]
     plaintext = ctx.random(size)
     return {
-        "CiphertextBlob": _seal(ctx, key, plaintext, encryption_context),
+        "CiphertextBlob": symmetric.seal(ctx, key, plaintext, encryption_context),
         "Plaintext": plaintext,
         "KeyId": key.arn,
         "KeyMaterialId": key.material_id,
@@ -174,33 +176,14 @@ def generate_random(ctx: Context, *, number_of_bytes: int | None = None) -> Outp
     return {"Plaintext": ctx.random(number_of_bytes)}
 
 
-def _ready(key: Key, algorithm: str, grant_tokens: Sequence[str], *, dry_run: bool) -> None:
+def _ready(
+    key: Key, operation: str, algorithm: str, grant_tokens: Sequence[str], *, dry_run: bool
+) -> None:
     """Check the state, then usage and algorithm, in AWS's order; the last step of a DryRun."""
     if grant_tokens:
         raise InvalidGrantTokenException
-    must_be_usable(key)
-    must_encrypt_with(key, algorithm)
+    must_allow(key, USE)
+    must_be_for(key, "ENCRYPT_DECRYPT", operation)
+    must_have_algorithm(key, algorithm)
     if dry_run:
         raise DryRunOperationException
-
-
-def _seal(ctx: Context, key: Key, plaintext: bytes, context: Mapping[str, str]) -> bytes:
-    header = envelope.Header(key.account, key.key_id, key.material_id)
-    material = materials.current(ctx, key)
-    return envelope.seal(material, header, plaintext, context, nonce=ctx.nonce())
-
-
-def _open(
-    ctx: Context, key: Key, blob: bytes, context: Mapping[str, str], *, named: str | None
-) -> tuple[bytes, str]:
-    """Return plaintext and KeyMaterialId of a blob that `key` has to have made."""
-    try:
-        header = envelope.read_header(blob)
-        if (header.account, header.key_id) != (key.account, key.key_id) and named is not None:
-            raise IncorrectKeyException
-        material = materials.opened(ctx, key, header.material_id)
-        if material is None:
-            raise InvalidCiphertextException
-        return envelope.open_blob(material, blob, context), header.material_id
-    except envelope.NotABlob:
-        raise InvalidCiphertextException from None

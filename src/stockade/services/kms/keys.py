@@ -14,7 +14,7 @@ from stockade.core.arn import arn
 from stockade.core.context import Context
 from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
-from stockade.services.kms import lifecycle, materials, policies, view
+from stockade.services.kms import lifecycle, materials, policies, specs, view
 from stockade.services.kms.access import key_named, own_key_named, request_keys
 from stockade.services.kms.errors import (
     InvalidGrantTokenException,
@@ -22,10 +22,9 @@ from stockade.services.kms.errors import (
     ValidationException,
 )
 from stockade.services.kms.paging import listed
-from stockade.services.kms.resources import KEYS, Key, KeyState
+from stockade.services.kms.resources import KEYS, Key, KeyState, MultiRegion, Origin
 from stockade.services.kms.service import kms
 from stockade.services.kms.tags import merged
-from stockade.store.resources import Scope
 
 DEFAULT_WINDOW = 30
 WINDOWS = range(7, 31)
@@ -46,17 +45,17 @@ def create_key(
     *,
     policy: str | None = None,
     description: str = "",
-    key_usage: str = "ENCRYPT_DECRYPT",
+    key_usage: str | None = None,
     customer_master_key_spec: str | None = None,
     key_spec: str | None = None,
-    origin: str = "AWS_KMS",
+    origin: Origin = "AWS_KMS",
     bypass_policy_lockout_safety_check: bool = False,
     tags: Sequence[Mapping[str, str]] = (),
     multi_region: bool = False,
 ) -> Output:
-    """Make a symmetric key in the caller's account and Region."""
-    _spec_is_served(key_spec, customer_master_key_spec, key_usage, origin, multi_region)
-    key_id = uuid_of(ctx.random(16))
+    """Make a key in the caller's account and Region."""
+    spec, usage = specs.chosen(key_spec, customer_master_key_spec, key_usage)
+    key_id = _new_id(ctx, multi_region=multi_region)
     key_arn = arn("kms", ctx.region, ctx.account, f"key/{key_id}")
     if policy is not None:
         policies.check_policy(
@@ -70,8 +69,12 @@ def create_key(
         description=description,
         policy=policies.default_policy(ctx.account) if policy is None else policy,
         tags=merged({}, tags),
-        material_id=materials.generate(ctx, ctx.scope, key_id).material_id,
+        origin=origin,
+        key_spec=spec.name,
+        key_usage=usage,
+        multi_region=MultiRegion(primary=ctx.region) if multi_region else None,
     )
+    key = _with_material(ctx, key)
     ctx.unit.put(KEYS, ctx.scope, key)
     ctx.created.append((key.arn, "AWS::KMS::Key"))
     return {"KeyMetadata": view.metadata(key)}
@@ -105,7 +108,7 @@ def list_keys(ctx: Context, *, limit: int = 100, marker: str | None = None) -> O
 def update_key_description(ctx: Context, key: Key, *, key_id: str, description: str) -> Output:
     """Change a key's description."""
     del key_id
-    lifecycle.must_not_be_pending_deletion(key)
+    lifecycle.must_allow(key, lifecycle.CHANGE)
     return _store(ctx, replace(key, description=description))
 
 
@@ -131,7 +134,7 @@ def schedule_key_deletion(
     del key_id
     if pending_window_in_days not in WINDOWS:
         raise ValidationException("PendingWindowInDays must be between 7 and 30 inclusive.")
-    lifecycle.must_not_be_pending_deletion(key)
+    lifecycle.must_allow(key, lifecycle.SCHEDULE_DELETION)
     end = ctx.now + timedelta(days=pending_window_in_days)
     _store(ctx, replace(key, state="PendingDeletion", deletion_date=end))
     return {
@@ -151,34 +154,28 @@ def cancel_key_deletion(ctx: Context, key: Key, *, key_id: str) -> Output:
     return {"KeyId": key.arn}
 
 
+def _new_id(ctx: Context, *, multi_region: bool) -> str:
+    """Return a key id; one of a multi-Region key begins with `mrk-` and has no dashes (kms-29)."""
+    fresh = ctx.random(16)
+    return f"mrk-{fresh.hex()}" if multi_region else uuid_of(fresh)
+
+
+def _with_material(ctx: Context, key: Key) -> Key:
+    """Return a new key with its first material, or waiting for it, as its origin has it."""
+    if key.origin == "EXTERNAL":
+        return replace(key, state="PendingImport")
+    if key.origin != "AWS_KMS" or key.key_spec != specs.SYMMETRIC:
+        raise UnsupportedOperationException(
+            f"Stockade does not make keys of {key.key_spec} with Origin {key.origin} yet."
+        )
+    return replace(key, material_id=materials.generate(ctx, key.scope, key.key_id).material_id)
+
+
 def _switch(ctx: Context, key: Key, state: KeyState) -> Output:
-    lifecycle.must_not_be_pending_deletion(key)
+    lifecycle.must_allow(key, lifecycle.SWITCH)
     return _store(ctx, replace(key, state=state))
 
 
 def _store(ctx: Context, key: Key) -> Output:
-    ctx.unit.put(KEYS, Scope(key.account, key.region), key)
+    ctx.unit.put(KEYS, key.scope, key)
     return {}
-
-
-def _spec_is_served(
-    key_spec: str | None, old_spec: str | None, usage: str, origin: str, multi_region: bool
-) -> None:
-    """Refuse, naming it, what CreateKey cannot make yet."""
-    if key_spec is not None and old_spec is not None:
-        raise ValidationException(
-            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
-            "CustomerMasterKeySpec is deprecated."
-        )
-    spec = key_spec or old_spec or "SYMMETRIC_DEFAULT"
-    if spec == "SYMMETRIC_DEFAULT" and usage != "ENCRYPT_DECRYPT":
-        raise ValidationException(f"KeyUsage {usage} is not compatible with KeySpec {spec}")
-    for member, value, served in (
-        ("KeySpec", spec, "SYMMETRIC_DEFAULT"),
-        ("Origin", origin, "AWS_KMS"),
-        ("MultiRegion", multi_region, False),
-    ):
-        if value != served:
-            raise UnsupportedOperationException(
-                f"Stockade does not make keys with {member} {value} yet."
-            )

@@ -10,8 +10,12 @@ from stockade.store.resources import Scope
 
 
 def generate(ctx: Context, scope: Scope, key_id: str) -> Material:
-    """Make a backing key, store it sealed, and return its row."""
-    secret = ctx.random(32)
+    """Make a symmetric backing key, store it sealed, and return its row."""
+    return keep(ctx, scope, key_id, ctx.random(32))
+
+
+def keep(ctx: Context, scope: Scope, key_id: str, secret: bytes) -> Material:
+    """Store a backing key sealed, and return its row."""
     material_id = envelope.material_id(secret, key_id)
     material = Material(
         material_id=material_id,
@@ -32,19 +36,17 @@ def current(ctx: Context, key: Key) -> bytes:
 
 def opened(ctx: Context, key: Key, material_id: str) -> bytes | None:
     """Return a backing key of `key`, or None where the key has no such material."""
-    scope = Scope(key.account, key.region)
 
     def build() -> bytes | None:
-        material = ctx.unit.get(MATERIALS, scope, material_id)
+        material = ctx.unit.get(MATERIALS, key.scope, material_id)
         if material is None or material.key_id != key.key_id:
             return None
-        return ctx.unseal(scope, material.place, material.sealed)
+        return ctx.unseal(key.scope, material.place, material.sealed)
 
-    return ctx.unit.derive(("kms-material", scope, key.key_id, material_id), build)
+    return ctx.unit.derive(("kms-material", key.scope, key.key_id, material_id), build)
 
 
 def wipe(ctx: Context, key: Key) -> None:
     """Delete every backing key of a key; the store overwrites what it deletes."""
-    scope = Scope(key.account, key.region)
-    for material in ctx.unit.find(MATERIALS, scope, "key", key.key_id):
-        ctx.unit.delete(MATERIALS, scope, material.material_id)
+    for material in ctx.unit.find(MATERIALS, key.scope, "key", key.key_id):
+        ctx.unit.delete(MATERIALS, key.scope, material.material_id)

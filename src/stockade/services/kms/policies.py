@@ -22,7 +22,6 @@ from stockade.services.kms.errors import (
 from stockade.services.kms.paging import listed
 from stockade.services.kms.resources import KEYS, Key
 from stockade.services.kms.service import kms
-from stockade.store.resources import Scope
 
 NAME = "default"
 SIZE_LIMIT = 32_768
@@ -69,7 +68,7 @@ def put_key_policy(
     del key_id
     _named(policy_name)
     check_policy(ctx, policy, key.arn, bypass_lockout=bypass_policy_lockout_safety_check)
-    ctx.unit.put(KEYS, Scope(key.account, key.region), replace(key, policy=policy))
+    ctx.unit.put(KEYS, key.scope, replace(key, policy=policy))
     return {}
 
 

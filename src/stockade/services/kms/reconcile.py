@@ -14,7 +14,6 @@ from stockade.core.context import Context, ServiceEvent
 from stockade.services.kms import materials
 from stockade.services.kms.resources import ALIASES, KEYS, Key, Rotation
 from stockade.services.kms.service import kms
-from stockade.store.resources import Scope
 
 
 @kms.reconciles(KEYS)
@@ -35,23 +34,21 @@ def _rotate(ctx: Context, key: Key) -> Key:
     A key that was disabled over its date rotates once when it is enabled, then every period.
     """
     assert key.rotation is not None, "an enabled key is due for rotation only"
-    scope = Scope(key.account, key.region)
     period = timedelta(days=key.rotation.period_days)
     following = key.rotation.next_date + period
     rotation = Rotation(
         period_days=key.rotation.period_days,
         next_date=following if following > ctx.now else ctx.now + period,
     )
-    material = materials.generate(ctx, scope, key.key_id)
+    material = materials.generate(ctx, key.scope, key.key_id)
     return replace(key, material_id=material.material_id, rotation=rotation)
 
 
 def _delete(ctx: Context, key: Key) -> None:
     """Wipe the material and take the aliases with it; nothing brings the key back."""
-    scope = Scope(key.account, key.region)
     materials.wipe(ctx, key)
-    for alias in ctx.unit.find(ALIASES, scope, "key", key.key_id):
-        ctx.unit.delete(ALIASES, scope, alias.name)
+    for alias in ctx.unit.find(ALIASES, key.scope, "key", key.key_id):
+        ctx.unit.delete(ALIASES, key.scope, alias.name)
 
 
 def _tell(ctx: Context, key: Key, name: str) -> None:

@@ -13,10 +13,29 @@ from typing import Literal
 import msgspec
 
 from stockade.core.arn import arn
-from stockade.store.resources import Collection
+from stockade.store.resources import Collection, Scope
 from stockade.store.vault import Sealed
 
-KeyState = Literal["Enabled", "Disabled", "PendingDeletion"]
+KeyState = Literal[
+    "Creating",
+    "Enabled",
+    "Disabled",
+    "PendingDeletion",
+    "PendingImport",
+    "PendingReplicaDeletion",
+    "Unavailable",
+    "Updating",
+]
+Origin = Literal["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"]
+
+
+class MultiRegion(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a multi-Region key stands: the same on the rows of all its Regions (kms-31)."""
+
+    primary: str
+    """The Region of the primary key."""
+    replicas: tuple[str, ...] = ()
+    """The Regions of its replicas."""
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,32 +54,47 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     created: datetime
     description: str = ""
     state: KeyState = "Enabled"
+    manager: Literal["CUSTOMER", "AWS"] = "CUSTOMER"
+    origin: Origin = "AWS_KMS"
     deletion_date: datetime | None = None
     policy: str
     """The key policy as it was put."""
     tags: dict[str, str] = {}
     key_spec: str = "SYMMETRIC_DEFAULT"
     key_usage: str = "ENCRYPT_DECRYPT"
-    material_id: str
-    """The current KeyMaterialId: what Encrypt uses."""
+    material_id: str = ""
+    """The current KeyMaterialId: what Encrypt uses; empty until there is material."""
     rotation: Rotation | None = None
+    multi_region: MultiRegion | None = None
+    ready: datetime | None = None
+    """When a key that is Creating or Updating is to be ready."""
+    expires: datetime | None = None
+    """When imported material next expires."""
+    custom_key_store_id: str = ""
+    cloud_hsm_cluster_id: str = ""
+    xks_key_id: str = ""
 
     @property
     def arn(self) -> str:
         return arn("kms", self.region, self.account, f"key/{self.key_id}")
 
     @property
+    def scope(self) -> Scope:
+        return Scope(self.account, self.region)
+
+    @property
     def due(self) -> datetime | None:
-        """When the key next needs attention: the end of its waiting period, or a rotation."""
+        """When the key next needs attention: the first of the dates that its state has."""
         if self.state == "PendingDeletion":
             return self.deletion_date
+        dates = [self.ready, self.expires]
         if self.state == "Enabled" and self.rotation is not None:
-            return self.rotation.next_date
-        return None
+            dates.append(self.rotation.next_date)
+        return min((date for date in dates if date is not None), default=None)
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
-    """One backing key: 32 bytes of AES-256 material, sealed."""
+    """One backing key, sealed: the bytes of a secret key, or a private key as PKCS#8."""
 
     material_id: str
     key_id: str

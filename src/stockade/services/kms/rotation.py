@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.services.kms.access import key_named, own_key_named
-from stockade.services.kms.lifecycle import must_be_usable
+from stockade.services.kms.lifecycle import ROTATION, ROTATION_STATUS, must_allow
 from stockade.services.kms.resources import KEYS, Key, Rotation
 from stockade.services.kms.service import kms
-from stockade.store.resources import Scope
 
 DEFAULT_PERIOD = 365
 
@@ -24,13 +23,13 @@ def enable_key_rotation(
 ) -> Output:
     """Have the key's material replaced every 90 to 2,560 days, the first time a period from now."""
     del key_id
-    must_be_usable(key)
+    must_allow(key, ROTATION)
     if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
         rotation = Rotation(
             period_days=rotation_period_in_days,
             next_date=ctx.now + timedelta(days=rotation_period_in_days),
         )
-        ctx.unit.put(KEYS, Scope(key.account, key.region), replace(key, rotation=rotation))
+        ctx.unit.put(KEYS, key.scope, replace(key, rotation=rotation))
     return {}
 
 
@@ -38,8 +37,8 @@ def enable_key_rotation(
 def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id
-    must_be_usable(key)
-    ctx.unit.put(KEYS, Scope(key.account, key.region), replace(key, rotation=None))
+    must_allow(key, ROTATION)
+    ctx.unit.put(KEYS, key.scope, replace(key, rotation=None))
     return {}
 
 
@@ -47,6 +46,7 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
 def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     """Return whether the key rotates, how often, and when next."""
     del key_id
+    must_allow(key, ROTATION_STATUS)
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": key.rotation is not None}
     if key.rotation is not None:
         status["RotationPeriodInDays"] = key.rotation.period_days

@@ -4,7 +4,9 @@
 What AWS promises here, and the file that keeps it:
 
 * Material never leaves the module; a state decides what a key does  keys.py, lifecycle.py
-* Encrypt, Decrypt, ReEncrypt, data keys under a per-call derived key  encrypting.py, envelope.py
+* A spec has a usage and its algorithms                               specs.py
+* Encrypt, Decrypt, ReEncrypt, data keys                               encrypting.py
+* Symmetric material under a per-call derived key, in our own blobs    symmetric.py, envelope.py
 * One policy a key, without which nobody gets in; the lock-out check   policies.py, access.py
 * Aliases point at keys and can be moved                               aliases.py
 * Tags                                                                 tags.py

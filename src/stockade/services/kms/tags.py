@@ -11,11 +11,10 @@ from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.services.kms.access import own_key_named
 from stockade.services.kms.errors import TagException
-from stockade.services.kms.lifecycle import must_not_be_pending_deletion
+from stockade.services.kms.lifecycle import CHANGE, must_allow
 from stockade.services.kms.paging import listed
 from stockade.services.kms.resources import KEYS, Key
 from stockade.services.kms.service import kms
-from stockade.store.resources import Scope
 
 TAG_LIMIT = 50
 
@@ -26,9 +25,9 @@ def tag_resource(
 ) -> Output:
     """Add or replace tags of a key."""
     del key_id
-    must_not_be_pending_deletion(key)
+    must_allow(key, CHANGE)
     changed = replace(key, tags=merged(key.tags, tags))
-    ctx.unit.put(KEYS, Scope(key.account, key.region), changed)
+    ctx.unit.put(KEYS, key.scope, changed)
     return {}
 
 
@@ -36,9 +35,9 @@ def tag_resource(
 def untag_resource(ctx: Context, key: Key, *, key_id: str, tag_keys: Sequence[str]) -> Output:
     """Take tags off a key; names it does not have are passed over."""
     del key_id
-    must_not_be_pending_deletion(key)
+    must_allow(key, CHANGE)
     left = {name: value for name, value in key.tags.items() if name not in tag_keys}
-    ctx.unit.put(KEYS, Scope(key.account, key.region), replace(key, tags=left))
+    ctx.unit.put(KEYS, key.scope, replace(key, tags=left))
     return {}
 
 

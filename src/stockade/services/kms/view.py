@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from stockade.core.arn import arn
-from stockade.services.kms.resources import Alias, Key
+from stockade.services.kms import specs
+from stockade.services.kms.resources import Alias, Key, MultiRegion
+from stockade.services.kms.specs import SYMMETRIC
 
 
 def metadata(key: Key) -> dict[str, Any]:
@@ -16,21 +18,41 @@ def metadata(key: Key) -> dict[str, Any]:
         "KeyId": key.key_id,
         "Arn": key.arn,
         "CreationDate": key.created,
-        "Enabled": key.state == "Enabled",
+        "Enabled": key.state in ("Enabled", "Updating"),
         "Description": key.description,
         "KeyUsage": key.key_usage,
         "KeyState": key.state,
-        "Origin": "AWS_KMS",
-        "KeyManager": "CUSTOMER",
+        "Origin": key.origin,
+        "KeyManager": key.manager,
         "CustomerMasterKeySpec": key.key_spec,
         "KeySpec": key.key_spec,
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
-        "MultiRegion": False,
-        "CurrentKeyMaterialId": key.material_id,
+        **algorithms(key),
+        "MultiRegion": key.multi_region is not None,
     }
+    if key.multi_region is not None:
+        shown["MultiRegionConfiguration"] = _multi_region(key, key.multi_region)
+    if key.key_spec == SYMMETRIC and key.material_id:
+        shown["CurrentKeyMaterialId"] = key.material_id
     if key.deletion_date is not None:
         shown["DeletionDate"] = key.deletion_date
     return shown
+
+
+def algorithms(key: Key) -> dict[str, list[str]]:
+    """Return the one list of algorithms that a key's usage has, under its member's name."""
+    listed = specs.algorithms(key.key_spec, key.key_usage)
+    return {specs.ALGORITHMS_MEMBER[key.key_usage]: list(listed)}
+
+
+def _multi_region(key: Key, where: MultiRegion) -> dict[str, Any]:
+    def place(region: str) -> dict[str, str]:
+        return {"Arn": arn("kms", region, key.account, f"key/{key.key_id}"), "Region": region}
+
+    return {
+        "MultiRegionKeyType": "PRIMARY" if key.region == where.primary else "REPLICA",
+        "PrimaryKey": place(where.primary),
+        "ReplicaKeys": [place(region) for region in where.replicas],
+    }
 
 
 def alias_entry(alias: Alias, account: str, region: str) -> dict[str, Any]:

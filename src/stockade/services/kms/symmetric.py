@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a symmetric key encrypts and decrypts: under its backing keys, in `envelope.py`'s blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stockade.core.context import Context
+from stockade.services.kms import envelope, materials
+from stockade.services.kms.errors import IncorrectKeyException, InvalidCiphertextException
+from stockade.services.kms.resources import Key
+
+
+def seal(ctx: Context, key: Key, plaintext: bytes, context: Mapping[str, str]) -> bytes:
+    """Return the blob of a plaintext under a key's current material."""
+    header = envelope.Header(key.account, key.key_id, key.material_id)
+    material = materials.current(ctx, key)
+    return envelope.seal(material, header, plaintext, context, nonce=ctx.nonce())
+
+
+def open_blob(
+    ctx: Context, key: Key, blob: bytes, context: Mapping[str, str], *, named: str | None
+) -> tuple[bytes, str]:
+    """Return plaintext and KeyMaterialId of a blob that `key` has to have made.
+
+    `named` is the KeyId that the caller insisted on, if any: a blob of another key is an
+    IncorrectKeyException then, and no ciphertext at all otherwise.
+    """
+    try:
+        header = envelope.read_header(blob)
+        if (header.account, header.key_id) != (key.account, key.key_id) and named is not None:
+            raise IncorrectKeyException
+        material = materials.opened(ctx, key, header.material_id)
+        if material is None:
+            raise InvalidCiphertextException
+        return envelope.open_blob(material, blob, context), header.material_id
+    except envelope.NotABlob:
+        raise InvalidCiphertextException from None

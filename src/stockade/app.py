@@ -46,8 +46,10 @@ from stockade.services.iam import accounts, iam
 from stockade.services.iam.analyzed import AnalyzedRoles
 from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
+from stockade.services.iam.requires import ResourcePolicies
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.trusted import KeyPolicies
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -108,6 +110,7 @@ class Stockade:
             {
                 Credentials: directory,
                 Principals: directory,
+                ResourcePolicies: KeyPolicies(),
                 Roles: directory,
                 MfaDevices: directory,
                 OidcProviders: directory,

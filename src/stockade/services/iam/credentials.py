@@ -35,6 +35,7 @@ from stockade.services.iam import (
     mfa_devices,
     session_callers,
     sessions,
+    trusted,
 )
 from stockade.services.iam.identity_providers import OidcProvider, SamlProvider
 from stockade.services.iam.lookup import (
@@ -88,6 +89,10 @@ class IamDirectory:
         if arn_or_account == root_arn(fields.account):
             return self._account_exists(unit, fields.account)
         return _entity_exists(unit, fields)
+
+    def unique_id(self, unit: Unit, arn: str) -> str:
+        """Return the unique id of the user or role that an ARN names."""
+        return trusted.unique_id(unit, arn)
 
     def find_role(self, unit: Unit, role_arn: str) -> Role | None:
         """Return the role of an ARN."""

@@ -59,6 +59,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     deletion_date: datetime | None = None
     policy: str
     """The key policy as it was put."""
+    trusted: dict[str, str] = {}
+    """ARN of a user or role that the policy names -> its unique id (trusted.py)."""
     tags: dict[str, str] = {}
     key_spec: str = "SYMMETRIC_DEFAULT"
     key_usage: str = "ENCRYPT_DECRYPT"
@@ -122,7 +124,12 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
 
 
 KEYS: Collection[Key] = Collection(
-    Key, service="kms", kind="key", id=lambda key: key.key_id, due=lambda key: key.due
+    Key,
+    service="kms",
+    kind="key",
+    id=lambda key: key.key_id,
+    indexes={"trusted": lambda key: key.trusted},
+    due=lambda key: key.due,
 )
 MATERIALS: Collection[Material] = Collection(
     Material,

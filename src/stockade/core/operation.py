@@ -126,10 +126,11 @@ class Service:
             @kms.operation(access=..., writes=True, prepare=_material)
             def rotate(ctx, key, material, *, key_id): ...
 
-        It is called once the caller is allowed, in a unit that reads (`ctx.unit.rest()` before
-        waiting for others), and may refuse by an AwsError. Then the write begins and decides anew,
-        with what is stored by then: the handler must hold what was prepared against it. Within the
-        write of another operation it runs in that one's transaction.
+        It is called once the caller is allowed, in a unit that reads, and may refuse by an
+        AwsError. Between reading and what is slow it calls `ctx.unit.rest()`: a store in memory has
+        one connection for all. Then the write begins and decides anew, with what is stored by then:
+        the handler must hold what was prepared against it. Within the write of another operation it
+        runs in that one's transaction.
         """
         if prepare is not None and not writes:
             raise TypeError("what does not write has nothing to prepare for")

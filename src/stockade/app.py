@@ -57,6 +57,7 @@ from stockade.services.iam.analyzed import AnalyzedRoles
 from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.identity_use import TrackedIdentities
 from stockade.services.iam.organization_accounts import OrganizationAccounts
+from stockade.services.iam.requires import ResourcePolicies
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.kms.external_keys import ExternalKeys
@@ -64,6 +65,7 @@ from stockade.services.kms.key_store_links import KeyStoreLinks, parse_cluster
 from stockade.services.kms.managed_keys import KmsManagedKeys
 from stockade.services.kms.owned_keys import KmsOwnedKeys
 from stockade.services.kms.recipient import AttestationRoots
+from stockade.services.kms.trusted import KeyPolicies
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -143,6 +145,7 @@ class Stockade:
             {
                 Credentials: directory,
                 Principals: directory,
+                ResourcePolicies: KeyPolicies(),
                 Roles: directory,
                 MfaDevices: directory,
                 OidcProviders: directory,
@@ -370,11 +373,11 @@ class Stockade:
         )
 
     def find_record(self, request_id: str) -> bytes | None:
-        """Return the audit record of a call, or None where there is none."""
+        """Return the audit record of a call, the caller's, or None where there is none."""
         self.ship_audit()
         with self.store.read() as unit:
             records = self.journal.by_request_id(unit, request_id)
-        return records[0] if records else None
+        return records[-1] if records else None
 
     def reset(self) -> None:
         """Forget everything but the seal (dev)."""

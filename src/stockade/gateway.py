@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from stockade.authentication import Authentication, Claim, leaves_body_out
-from stockade.core import audit, authorization
+from stockade.core import audit, authorization, running
 from stockade.core.audit import Audit, Record, Shapes
 from stockade.core.clock import Clock
 from stockade.core.context import NONCE_SIZE, Context, Outside
@@ -177,7 +177,7 @@ class Gateway:
             record.request_parameters = bound.shapes.request(params)
             if bound.writes:
                 return self._write(ctx, bound, params, record)
-            output = self._run(ctx, bound, params, record)
+            output = running.run(ctx, bound, params, record)
         except (NotInMemory, Outside):
             raise
         except Exception as fault:
@@ -216,8 +216,9 @@ class Gateway:
     def _write(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
     ) -> Output:
+        prepared = running.prepare(ctx, bound, params, record)
         if ctx.unit.writes:
-            return self._change(ctx, bound, params, record)
+            return self._change(ctx, bound, params, record, prepared)
         ctx.unit.rest()
         answers: dict[Hashable, Any] = {}
         replay = Replay(ctx.random)
@@ -234,7 +235,9 @@ class Gateway:
             )
             try:
                 with self._store.write() as unit:
-                    output = self._change(replace(again, unit=unit), bound, params, record)
+                    output = self._change(
+                        replace(again, unit=unit), bound, params, record, prepared
+                    )
                     _write_held(held, ctx.record)
                     return output
             except Outside as asked:
@@ -246,9 +249,14 @@ class Gateway:
         raise ServiceUnavailable
 
     def _change(
-        self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
+        self,
+        ctx: Context,
+        bound: Bound,
+        params: Mapping[str, Any],
+        record: Record,
+        prepared: running.Prepared,
     ) -> Output:
-        output = self._run(ctx, bound, params, record)
+        output = running.run(ctx, bound, params, record, prepared)
         response = bound.shapes.response
         elements = response(output) if response is not None else None
         for line in self._audit.succeed(record, elements, ctx.now):
@@ -271,21 +279,6 @@ class Gateway:
     def _encode_message(self, ctx: Context, denied: authorization.Denied) -> None:
         """Add the encoded message to a refusal; sealing may have to write a domain key."""
         self.change(ctx, lambda ctx: authorization.encode_message(ctx, denied))
-
-    def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:
-        """Resolve what is touched, authorize, and hand it to the handler."""
-        arguments = bound.arguments(params)
-        touched = bound.operation.access(ctx, params)
-        audit.touch(record, touched.audit)
-        if touched.noted is not None:
-            record.additional_event_data = touched.noted
-        authorization.require(ctx, touched)
-        if touched.absent is not None:
-            raise touched.absent
-        output = bound.operation.handler(ctx, *touched.resources, **arguments)
-        if ctx.created:
-            audit.touch(record, (*touched.audit, *ctx.created))
-        return output
 
     def _operation(
         self, http: HttpRequest, wire: Wire, claim: Claim, *, memory_only: bool

@@ -32,12 +32,15 @@ class Credentials(Protocol):
 
 @runtime_checkable
 class Principals(Protocol):
-    """Says whether the principals that a resource policy names exist (IAM knows them)."""
+    """Knows the principals that a resource policy names (IAM does)."""
 
     def principal_exists(self, unit: Unit, arn_or_account: str) -> bool: ...
 
     def principal_id(self, unit: Unit, principal_arn: str) -> str | None:
         """Return the `aws:userid` of whoever bears an ARN now, of a role without a session."""
+
+    def unique_id(self, unit: Unit, arn: str) -> str:
+        """Return the unique id of the user or role that an ARN names, empty where none does."""
 
 
 Levels = tuple[tuple[Policy, ...], ...]

@@ -17,7 +17,8 @@ from stockade.core.arn import arn, parse_arn
 from stockade.core.context import Context
 from stockade.core.errors import AwsError
 from stockade.policy.compile import Policy, compile_policy
-from stockade.policy.document import parse
+from stockade.policy.grammar import syntax
+from stockade.policy.reading import read
 from stockade.protocol.refusals import AccessDenied
 from stockade.services.kms import blobs, condition_keys, envelope, granting
 from stockade.services.kms.condition_keys import More
@@ -29,6 +30,7 @@ from stockade.services.kms.errors import (
 )
 from stockade.services.kms.key_store_resources import present
 from stockade.services.kms.resources import ALIASES, KEYS, Key
+from stockade.services.kms.trusted import policy_as_seen
 from stockade.store.resources import Scope
 
 _KEY_ID_LENGTH = 36
@@ -184,7 +186,8 @@ def key_policy(ctx: Context, key: Key) -> Policy:
 
     def build() -> Policy:
         stored = ctx.unit.get(KEYS, key.scope, key.key_id) or key
-        return compile_policy(parse(stored.policy, "resource"), arn=stored.arn)
+        text = policy_as_seen(ctx, stored)
+        return compile_policy(read(text, "resource", syntax("resource")), arn=stored.arn)
 
     return ctx.unit.derive(("kms-policy", key.scope, key.key_id), build)
 

@@ -75,8 +75,9 @@ def create_key(
     spec, usage = specs.chosen(key_spec, customer_master_key_spec, key_usage)
     key_id = _new_id(ctx, multi_region=multi_region)
     key_arn = arn("kms", ctx.region, ctx.account, f"key/{key_id}")
+    trusted: dict[str, str] = {}
     if policy is not None:
-        policies.check_policy(
+        trusted = policies.check_policy(
             ctx, policy, key_arn, bypass_lockout=bypass_policy_lockout_safety_check
         )
     key = Key(
@@ -86,6 +87,7 @@ def create_key(
         created=ctx.now,
         description=description,
         policy=policies.default_policy(ctx.account) if policy is None else policy,
+        trusted=trusted,
         tags=merged({}, tags),
         origin=origin,
         key_spec=spec.name,

@@ -93,8 +93,9 @@ def replicate_key(
     if replica_region == key.region or ctx.unit.get(KEYS, scope, key.key_id) is not None:
         raise AlreadyExistsException(f"The key {key.key_id} exists in {replica_region} already.")
     replica_arn = arn("kms", replica_region, key.account, f"key/{key.key_id}")
+    trusted: dict[str, str] = {}
     if policy is not None:
-        policies.check_policy(
+        trusted = policies.check_policy(
             ctx, policy, replica_arn, bypass_lockout=bypass_policy_lockout_safety_check
         )
     shared = replace(where, replicas=tuple(sorted({*where.replicas, replica_region})))
@@ -107,6 +108,7 @@ def replicate_key(
         state="Creating",
         origin=key.origin,
         policy=policies.default_policy(key.account) if policy is None else policy,
+        trusted=trusted,
         tags=merged({}, tags),
         key_spec=key.key_spec,
         key_usage=key.key_usage,

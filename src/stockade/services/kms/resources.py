@@ -63,6 +63,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     deletion_date: datetime | None = None
     policy: str
     """The key policy as it was put."""
+    trusted: dict[str, str] = {}
+    """ARN of a user or role that the policy names -> its unique id (trusted.py)."""
     tags: dict[str, str] = {}
     key_spec: str = "SYMMETRIC_DEFAULT"
     key_usage: str = "ENCRYPT_DECRYPT"
@@ -163,6 +165,7 @@ KEYS: Collection[Key] = Collection(
     id=lambda key: key.key_id,
     indexes={
         "store": lambda key: key.custom_key_store_id or None,
+        "trusted": lambda key: key.trusted,
         "xks": lambda key: (
             f"{key.custom_key_store_id}/{key.xks_key_id}" if key.xks_key_id else None
         ),

@@ -8,6 +8,7 @@ What AWS promises here, and the file that keeps it:
 * Encrypt, Decrypt, ReEncrypt, data keys                               encrypting.py, ready.py
 * Symmetric material under a per-call derived key, in our own blobs    symmetric.py, envelope.py
 * One policy a key, without which nobody gets in; the lock-out check   policies.py, access.py
+* Key policies that mean who was there when they were put              trusted.py
 * Aliases point at keys and can be moved                               aliases.py
 * Grants: a permission on one key, narrower if made by a grant, at once    grants.py, granting.py
 * Tags                                                                 tags.py

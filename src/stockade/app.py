@@ -63,6 +63,7 @@ from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal
 from stockade.store.store import Store
 from stockade.store.vault import Vault
+from stockade.succession import Succession
 from stockade.xks.door import Door
 from stockade.xks.stores import KeyStores, changing
 
@@ -106,7 +107,10 @@ class Stockade:
         self.settings = settings
         self.store = store
         self.clock: Clock = SystemClock(store.page) if clock is None else clock
-        self.vault = Vault(seal, random)
+        self.seal = seal
+        self.vault = (
+            Vault(seal, random, Succession(settings.data)) if settings.data else Vault(seal, random)
+        )
         self.journal = Journal(settings.data, random)
         dev = settings.mode == "dev"
         self._key_stores = _key_store_links(settings, self.clock)
@@ -173,11 +177,18 @@ class Stockade:
         return cls(settings, store, RootKey("memory", system_random(32)), clock=clock)
 
     @classmethod
-    def open(cls, settings: Settings, passphrase: Callable[[], str]) -> Stockade:
-        """Open the deployment of a data directory that `create` made."""
+    def open(
+        cls, settings: Settings, passphrase: Callable[[], str], seal: Seal | None = None
+    ) -> Stockade:
+        """Open the deployment of a data directory that `create` made.
+
+        `seal` is what a parent of this process has opened before; the store may have been sealed
+        anew since.
+        """
         if settings.data is None:
             return cls.in_memory(account=settings.account, region=settings.region)
-        seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
+        if seal is None:
+            seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
         store = Store.open(settings.store_url, directory=settings.data)
         try:
             app = cls(settings, store, seal)

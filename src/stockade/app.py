@@ -51,7 +51,7 @@ from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.kms.external_keys import ExternalKeys
-from stockade.services.kms.key_store_links import KeyStoreLinks, parse_cluster
+from stockade.services.kms.key_store_links import KeyStoreLinks
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -113,7 +113,9 @@ class Stockade:
         )
         self.journal = Journal(settings.data, random)
         dev = settings.mode == "dev"
-        self._key_stores = _key_store_links(settings, self.clock)
+        self._key_stores = KeyStoreLinks(
+            settings.cloudhsm, settings.xks_proxies, now=self.clock.host, loopback=dev
+        )
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         self._random = random
         self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
@@ -356,18 +358,6 @@ class Stockade:
         """Forget some of what is too old for lookups, in one short transaction."""
         with self.store.write() as unit:
             return self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
-
-
-def _key_store_links(settings: Settings, clock: Clock) -> KeyStoreLinks:
-    """Return the ways to custom key stores that the settings name."""
-    clusters = [parse_cluster(text) for text in settings.cloudhsm]
-    addresses = [text.partition("=") for text in settings.xks_proxies]
-    return KeyStoreLinks(
-        now=clock.host,
-        clusters={cluster.cluster_id: cluster for cluster in clusters},
-        addresses={name: address for name, _, address in addresses},
-        loopback=settings.mode == "dev",
-    )
 
 
 def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:

@@ -17,7 +17,7 @@ from stockade.crypto.aead import Tampered
 from stockade.store.seal import RootKey, create_file_seal
 from stockade.succession import HANDOVER_FILE, Succession, hand_over
 from tests.cli.conftest import Start
-from tests.cli.programs import Server, aws, init, serve, stockade
+from tests.cli.programs import PROGRAM, Server, aws, init, serve, stockade
 from tests.softhsm import PIN, SoftHsm
 
 PASSPHRASES = {"STOCKADE_PASSPHRASE": "one", "STOCKADE_NEW_PASSPHRASE": "one"}
@@ -122,6 +122,28 @@ def test_a_running_server_follows_from_seal_to_seal(
     assert not (data / HANDOVER_FILE).exists()
     kms = aws("kms", server.endpoint, *root)
     assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == b"new workers"
+
+
+@pytest.mark.slow
+def test_rotations_that_are_killed_refuse_nobody_anything(started: Start, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    root = init(data)
+    server = started(*serve(data), "--workers", "2")
+    with Load(server, root) as load:
+        for attempt in range(6):
+            to = f"file:{tmp_path / f'{attempt}.key'}"
+            command = [PROGRAM, "seal", "rotate", "--data", str(data), "--to", to]
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.25 + 0.1 * attempt)
+                process.kill()
+            load.go_on()
+        _rotate(data, f"file:{tmp_path / 'last.key'}", {})
+        load.go_on()
+        assert load.failures == []
+    assert server.stop() == 0
+    server = started(*serve(data))
+    assert aws("sts", server.endpoint, *root).get_caller_identity()["Account"] == "000000000000"
 
 
 @pytest.fixture

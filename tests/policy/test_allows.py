@@ -12,6 +12,7 @@ import pytest
 from stockade.policy.compile import compile_policy
 from stockade.policy.decide import Query, decide, speaking
 from stockade.policy.document import parse
+from stockade.policy.principals import BY_ACCOUNT, DIRECTLY
 from tests.policy.build import (
     ALICE,
     ALICE_ARN,

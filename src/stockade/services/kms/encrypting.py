@@ -15,16 +15,13 @@ from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.services.kms import symmetric
 from stockade.services.kms.access import key_named, key_of_ciphertext, keys_of_reencryption
-from stockade.services.kms.errors import (
-    DryRunOperationException,
-    InvalidGrantTokenException,
-    ValidationException,
-)
-from stockade.services.kms.lifecycle import USE, must_allow, must_be_for, must_have_algorithm
+from stockade.services.kms.errors import DryRunOperationException, ValidationException
+from stockade.services.kms.ready import ready
 from stockade.services.kms.resources import Key
 from stockade.services.kms.service import kms
 
 NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
+USAGE = "ENCRYPT_DECRYPT"
 DATA_KEY_SIZES: Mapping[str, int] = MappingProxyType({"AES_256": 32, "AES_128": 16})
 
 
@@ -42,7 +39,7 @@ def encrypt(
 ) -> Output:
     """Encrypt up to 4,096 bytes under a KMS key."""
     del key_id
-    _ready(key, "Encrypt", encryption_algorithm, grant_tokens, dry_run=dry_run)
+    ready(ctx, key, USAGE, "Encrypt", encryption_algorithm, grant_tokens, dry_run=dry_run)
     return {
         "CiphertextBlob": symmetric.seal(ctx, key, plaintext, encryption_context),
         "KeyId": key.arn,
@@ -63,7 +60,7 @@ def decrypt(
     dry_run: bool = False,
 ) -> Output:
     """Decrypt what Encrypt, ReEncrypt or a data key operation gave."""
-    _ready(key, "Decrypt", encryption_algorithm, grant_tokens, dry_run=False)
+    ready(ctx, key, USAGE, "Decrypt", encryption_algorithm, grant_tokens, dry_run=False)
     plaintext, material_id = symmetric.open_blob(
         ctx, key, ciphertext_blob, encryption_context, named=key_id
     )
@@ -95,8 +92,8 @@ def re_encrypt(
 ) -> Output:
     """Decrypt under one key and encrypt under another; the plaintext stays inside."""
     del destination_key_id
-    _ready(source, "ReEncrypt", source_encryption_algorithm, grant_tokens, dry_run=False)
-    _ready(destination, "ReEncrypt", destination_encryption_algorithm, (), dry_run=False)
+    ready(ctx, source, USAGE, "ReEncrypt", source_encryption_algorithm, grant_tokens, dry_run=False)
+    ready(ctx, destination, USAGE, "ReEncrypt", destination_encryption_algorithm, (), dry_run=False)
     plaintext, material_id = symmetric.open_blob(
         ctx, source, ciphertext_blob, source_encryption_context, named=source_key_id
     )
@@ -131,7 +128,7 @@ def generate_data_key(
     del key_id
     if (number_of_bytes is None) == (key_spec is None):
         raise ValidationException("Please specify either number of bytes or key spec.")
-    _ready(key, "GenerateDataKey", "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
+    ready(ctx, key, USAGE, "GenerateDataKey", "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
     size = number_of_bytes if number_of_bytes is not None else DATA_KEY_SIZES[key_spec or ""]
     plaintext = ctx.random(size)
     return {
@@ -174,16 +171,3 @@ def generate_random(ctx: Context, *, number_of_bytes: int | None = None) -> Outp
     if number_of_bytes is None:
         raise ValidationException("NumberOfBytes is required.")
     return {"Plaintext": ctx.random(number_of_bytes)}
-
-
-def _ready(
-    key: Key, operation: str, algorithm: str, grant_tokens: Sequence[str], *, dry_run: bool
-) -> None:
-    """Check the state, then usage and algorithm, in AWS's order; the last step of a DryRun."""
-    if grant_tokens:
-        raise InvalidGrantTokenException
-    must_allow(key, USE)
-    must_be_for(key, "ENCRYPT_DECRYPT", operation)
-    must_have_algorithm(key, algorithm)
-    if dry_run:
-        raise DryRunOperationException

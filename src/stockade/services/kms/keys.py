@@ -17,11 +17,11 @@ from stockade.core.operation import Output
 from stockade.services.kms import lifecycle, materials, policies, specs, view
 from stockade.services.kms.access import key_named, own_key_named, request_keys
 from stockade.services.kms.errors import (
-    InvalidGrantTokenException,
     UnsupportedOperationException,
     ValidationException,
 )
 from stockade.services.kms.paging import listed
+from stockade.services.kms.ready import check_tokens
 from stockade.services.kms.resources import KEYS, Key, KeyState, MultiRegion, Origin
 from stockade.services.kms.service import kms
 from stockade.services.kms.tags import merged
@@ -82,12 +82,11 @@ def create_key(
 
 @kms.operation(access=key_named("kms:DescribeKey"), quick=True)
 def describe_key(
-    _ctx: Context, key: Key, *, key_id: str, grant_tokens: Sequence[str] = ()
+    ctx: Context, key: Key, *, key_id: str, grant_tokens: Sequence[str] = ()
 ) -> Output:
     """Return a key's metadata."""
     del key_id
-    if grant_tokens:
-        raise InvalidGrantTokenException
+    check_tokens(ctx, grant_tokens)
     return {"KeyMetadata": view.metadata(key)}
 
 

@@ -5,7 +5,7 @@ What AWS promises here, and the file that keeps it:
 
 * Material never leaves the module; a state decides what a key does  keys.py, lifecycle.py
 * A spec has a usage and its algorithms                               specs.py
-* Encrypt, Decrypt, ReEncrypt, data keys                               encrypting.py
+* Encrypt, Decrypt, ReEncrypt, data keys                               encrypting.py, ready.py
 * Symmetric material under a per-call derived key, in our own blobs    symmetric.py, envelope.py
 * One policy a key, without which nobody gets in; the lock-out check   policies.py, access.py
 * Aliases point at keys and can be moved                               aliases.py

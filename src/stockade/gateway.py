@@ -15,7 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from stockade.authentication import Authentication, Claim, leaves_body_out
-from stockade.core import audit, authorization
+from stockade.core import audit, authorization, running
 from stockade.core.audit import Audit, Record, Shapes
 from stockade.core.clock import Clock
 from stockade.core.context import NONCE_SIZE, Context
@@ -173,7 +173,7 @@ class Gateway:
             record.request_parameters = bound.shapes.request(params)
             if bound.writes:
                 return self._write(ctx, bound, params, record)
-            output = self._run(ctx, bound, params, record)
+            output = running.run(ctx, bound, params, record)
         except NotInMemory:
             raise
         except Exception as fault:
@@ -212,16 +212,22 @@ class Gateway:
     def _write(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
     ) -> Output:
+        prepared = running.prepare(ctx, bound, params, record)
         if ctx.unit.writes:
-            return self._change(ctx, bound, params, record)
+            return self._change(ctx, bound, params, record, prepared)
         ctx.unit.rest()
         with self._store.write() as unit:
-            return self._change(replace(ctx, unit=unit), bound, params, record)
+            return self._change(replace(ctx, unit=unit), bound, params, record, prepared)
 
     def _change(
-        self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
+        self,
+        ctx: Context,
+        bound: Bound,
+        params: Mapping[str, Any],
+        record: Record,
+        prepared: running.Prepared,
     ) -> Output:
-        output = self._run(ctx, bound, params, record)
+        output = running.run(ctx, bound, params, record, prepared)
         response = bound.shapes.response
         elements = response(output) if response is not None else None
         for line in self._audit.succeed(record, elements, ctx.now):
@@ -241,19 +247,6 @@ class Gateway:
         ctx.unit.rest()
         with self._store.write() as unit:
             authorization.encode_message(replace(ctx, unit=unit), denied)
-
-    def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:
-        """Resolve what is touched, authorize, and hand it to the handler."""
-        arguments = bound.arguments(params)
-        touched = bound.operation.access(ctx, params)
-        audit.touch(record, touched.audit)
-        authorization.require(ctx, touched)
-        if touched.absent is not None:
-            raise touched.absent
-        output = bound.operation.handler(ctx, *touched.resources, **arguments)
-        if ctx.created:
-            audit.touch(record, (*touched.audit, *ctx.created))
-        return output
 
     def _operation(
         self, http: HttpRequest, wire: Wire, claim: Claim, *, memory_only: bool

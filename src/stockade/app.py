@@ -48,6 +48,7 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.pool import PoolKeeper
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -144,6 +145,7 @@ class Stockade:
             ports=ports,
             random=random,
         )
+        self._pool = PoolKeeper(store, self.vault, self.clock, random)
         self._beside = Beside(self)
         self._stop = threading.Event()
         self._tidy_at = self.clock.host()
@@ -223,7 +225,7 @@ class Stockade:
 
     def keep(self) -> None:
         """Do what falls due and ship the journal, until `stop`."""
-        self.reconciler.run(self._stop, chores=(self._tend_journal, self._tidy))
+        self.reconciler.run(self._stop, chores=(self._tend_journal, self._tidy, self._pool.tend))
 
     def stop(self) -> None:
         """Have `keep` come to an end."""

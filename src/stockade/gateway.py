@@ -22,7 +22,7 @@ from stockade.core.context import NONCE_SIZE, Context
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
-from stockade.core.operation import BoundOperation, Identify, Output, Service
+from stockade.core.operation import BoundOperation, Identify, Output, Service, Unprepared
 from stockade.core.ports import Credentials, Ports
 from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
@@ -212,12 +212,16 @@ class Gateway:
     def _write(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
     ) -> Output:
-        prepared = running.prepare(ctx, bound, params, record)
-        if ctx.unit.writes:
-            return self._change(ctx, bound, params, record, prepared)
-        ctx.unit.rest()
-        with self._store.write() as unit:
-            return self._change(replace(ctx, unit=unit), bound, params, record, prepared)
+        while True:
+            prepared = running.prepare(ctx, bound, params, record)
+            if ctx.unit.writes:
+                return self._change(ctx, bound, params, record, prepared)
+            ctx.unit.rest()
+            try:
+                with self._store.write() as unit:
+                    return self._change(replace(ctx, unit=unit), bound, params, record, prepared)
+            except Unprepared:
+                continue
 
     def _change(
         self,

@@ -14,7 +14,7 @@ from stockade.core.arn import arn
 from stockade.core.context import Context
 from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
-from stockade.services.kms import lifecycle, materials, policies, specs, view
+from stockade.services.kms import fresh, lifecycle, materials, policies, specs, view
 from stockade.services.kms.access import key_named, own_key_named, request_keys
 from stockade.services.kms.errors import (
     UnsupportedOperationException,
@@ -39,9 +39,19 @@ def _creation(ctx: Context, params: Mapping[str, Any]) -> Touched:
     )
 
 
-@kms.operation(access=_creation, writes=True)
+def _pair(ctx: Context, params: Mapping[str, Any]) -> bytes | None:
+    """Return the pair of an asymmetric key, which takes long to make, before the write."""
+    spec, _ = specs.chosen(
+        params.get("KeySpec"), params.get("CustomerMasterKeySpec"), params.get("KeyUsage")
+    )
+    own = params.get("Origin", "AWS_KMS") == "AWS_KMS"
+    return fresh.prepared_pair(ctx, spec) if own else None
+
+
+@kms.operation(access=_creation, writes=True, prepare=_pair)
 def create_key(
     ctx: Context,
+    pair: bytes | None,
     *,
     policy: str | None = None,
     description: str = "",
@@ -74,7 +84,7 @@ def create_key(
         key_usage=usage,
         multi_region=MultiRegion(primary=ctx.region) if multi_region else None,
     )
-    key = _with_material(ctx, key)
+    key = _with_material(ctx, key, pair)
     ctx.unit.put(KEYS, ctx.scope, key)
     ctx.created.append((key.arn, "AWS::KMS::Key"))
     return {"KeyMetadata": view.metadata(key)}
@@ -159,15 +169,16 @@ def _new_id(ctx: Context, *, multi_region: bool) -> str:
     return f"mrk-{fresh.hex()}" if multi_region else uuid_of(fresh)
 
 
-def _with_material(ctx: Context, key: Key) -> Key:
+def _with_material(ctx: Context, key: Key, pair: bytes | None) -> Key:
     """Return a new key with its first material, or waiting for it, as its origin has it."""
     if key.origin == "EXTERNAL":
         return replace(key, state="PendingImport")
-    if key.origin != "AWS_KMS" or key.key_spec != specs.SYMMETRIC:
+    if key.origin != "AWS_KMS":
         raise UnsupportedOperationException(
-            f"Stockade does not make keys of {key.key_spec} with Origin {key.origin} yet."
+            f"Stockade does not make keys with Origin {key.origin} yet."
         )
-    return replace(key, material_id=materials.generate(ctx, key.scope, key.key_id).material_id)
+    secret = fresh.material(ctx, specs.SPECS[key.key_spec], pair)
+    return replace(key, material_id=materials.keep(ctx, key.scope, key.key_id, secret).material_id)
 
 
 def _switch(ctx: Context, key: Key, state: KeyState) -> Output:

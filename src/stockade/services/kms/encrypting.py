@@ -13,12 +13,17 @@ from types import MappingProxyType
 from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import symmetric
+from stockade.services.kms import ciphertexts, symmetric, view
 from stockade.services.kms.access import key_named, key_of_ciphertext, keys_of_reencryption
-from stockade.services.kms.errors import DryRunOperationException, ValidationException
+from stockade.services.kms.errors import (
+    DryRunOperationException,
+    InvalidKeyUsageException,
+    ValidationException,
+)
 from stockade.services.kms.ready import ready
 from stockade.services.kms.resources import Key
 from stockade.services.kms.service import kms
+from stockade.services.kms.specs import SYMMETRIC
 
 NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
 USAGE = "ENCRYPT_DECRYPT"
@@ -39,9 +44,14 @@ def encrypt(
 ) -> Output:
     """Encrypt up to 4,096 bytes under a KMS key."""
     del key_id
-    ready(ctx, key, USAGE, "Encrypt", encryption_algorithm, grant_tokens, dry_run=dry_run)
+    ready(ctx, key, USAGE, "Encrypt", encryption_algorithm, grant_tokens, dry_run=False)
+    ciphertexts.must_be_sealable(key, encryption_algorithm, plaintext, encryption_context)
+    if dry_run:
+        raise DryRunOperationException
     return {
-        "CiphertextBlob": symmetric.seal(ctx, key, plaintext, encryption_context),
+        "CiphertextBlob": ciphertexts.seal(
+            ctx, key, encryption_algorithm, plaintext, encryption_context
+        ),
         "KeyId": key.arn,
         "EncryptionAlgorithm": encryption_algorithm,
     }
@@ -60,9 +70,10 @@ def decrypt(
     dry_run: bool = False,
 ) -> Output:
     """Decrypt what Encrypt, ReEncrypt or a data key operation gave."""
+    ciphertexts.must_be_of(key, encryption_algorithm)
     ready(ctx, key, USAGE, "Decrypt", encryption_algorithm, grant_tokens, dry_run=False)
-    plaintext, material_id = symmetric.open_blob(
-        ctx, key, ciphertext_blob, encryption_context, named=key_id
+    plaintext, material_id = ciphertexts.unseal(
+        ctx, key, encryption_algorithm, ciphertext_blob, encryption_context, named=key_id
     )
     if dry_run:
         raise DryRunOperationException
@@ -70,7 +81,7 @@ def decrypt(
         "KeyId": key.arn,
         "Plaintext": plaintext,
         "EncryptionAlgorithm": encryption_algorithm,
-        "KeyMaterialId": material_id,
+        **view.material("KeyMaterialId", key, material_id),
     }
 
 
@@ -92,23 +103,29 @@ def re_encrypt(
 ) -> Output:
     """Decrypt under one key and encrypt under another; the plaintext stays inside."""
     del destination_key_id
+    ciphertexts.must_be_of(source, source_encryption_algorithm)
     ready(ctx, source, USAGE, "ReEncrypt", source_encryption_algorithm, grant_tokens, dry_run=False)
     ready(ctx, destination, USAGE, "ReEncrypt", destination_encryption_algorithm, (), dry_run=False)
-    plaintext, material_id = symmetric.open_blob(
-        ctx, source, ciphertext_blob, source_encryption_context, named=source_key_id
+    plaintext, material_id = ciphertexts.unseal(
+        ctx,
+        source,
+        source_encryption_algorithm,
+        ciphertext_blob,
+        source_encryption_context,
+        named=source_key_id,
     )
+    target = (destination_encryption_algorithm, plaintext, destination_encryption_context)
+    ciphertexts.must_be_sealable(destination, *target)
     if dry_run:
         raise DryRunOperationException
     return {
-        "CiphertextBlob": symmetric.seal(
-            ctx, destination, plaintext, destination_encryption_context
-        ),
+        "CiphertextBlob": ciphertexts.seal(ctx, destination, *target),
         "SourceKeyId": source.arn,
         "KeyId": destination.arn,
         "SourceEncryptionAlgorithm": source_encryption_algorithm,
         "DestinationEncryptionAlgorithm": destination_encryption_algorithm,
-        "SourceKeyMaterialId": material_id,
-        "DestinationKeyMaterialId": destination.material_id,
+        **view.material("SourceKeyMaterialId", source, material_id),
+        **view.material("DestinationKeyMaterialId", destination, destination.material_id),
     }
 
 
@@ -128,7 +145,11 @@ def generate_data_key(
     del key_id
     if (number_of_bytes is None) == (key_spec is None):
         raise ValidationException("Please specify either number of bytes or key spec.")
-    ready(ctx, key, USAGE, "GenerateDataKey", "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
+    ready(ctx, key, USAGE, "GenerateDataKey", None, grant_tokens, dry_run=False)
+    if key.key_spec != SYMMETRIC:
+        raise InvalidKeyUsageException("You cannot generate a data key with an asymmetric CMK")
+    if dry_run:
+        raise DryRunOperationException
     size = number_of_bytes if number_of_bytes is not None else DATA_KEY_SIZES[key_spec or ""]
     plaintext = ctx.random(size)
     return {

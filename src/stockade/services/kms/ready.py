@@ -19,7 +19,7 @@ def ready(
     key: Key,
     usage: str,
     operation: str,
-    algorithm: str,
+    algorithm: str | None,
     grant_tokens: Sequence[str],
     *,
     dry_run: bool,
@@ -29,7 +29,8 @@ def ready(
         check_tokens(ctx, grant_tokens)
     must_allow(key, USE)
     must_be_for(key, usage, operation)
-    must_have_algorithm(key, algorithm)
+    if algorithm is not None:
+        must_have_algorithm(key, algorithm)
     if dry_run:
         raise DryRunOperationException
 

@@ -38,6 +38,11 @@ def metadata(key: Key) -> dict[str, Any]:
     return shown
 
 
+def material(member: str, key: Key, material_id: str) -> dict[str, str]:
+    """Return the member that names a key's material, which AWS does of symmetric keys alone."""
+    return {member: material_id} if key.key_spec == SYMMETRIC else {}
+
+
 def algorithms(key: Key) -> dict[str, list[str]]:
     """Return the one list of algorithms that a key's usage has, under its member's name."""
     listed = specs.algorithms(key.key_spec, key.key_usage)

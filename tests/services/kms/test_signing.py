@@ -222,7 +222,7 @@ def test_public_key_of_a_disabled_key_is_given(keys: Keys) -> None:
 
 
 def test_mu_and_message_are_the_same(keys: Keys) -> None:
-    """FIPS 204: mu = SHAKE256(SHAKE256(public key, 64) || 00 || length of the context || message)."""
+    """FIPS 204: mu = SHAKE256(SHAKE256(public key) || 00 || length of the context || message)."""
     for spec in ("ML_DSA_44", "ML_DSA_65", "ML_DSA_87"):
         public = keys.public(spec)
         hashed = hashlib.shake_256(public.public_bytes_raw()).digest(64)

@@ -20,6 +20,7 @@ from stockade.services.kms.errors import (
     InvalidKeyUsageException,
     ValidationException,
 )
+from stockade.services.kms.lifecycle import USE, must_allow, must_be_for
 from stockade.services.kms.ready import ready
 from stockade.services.kms.resources import Key
 from stockade.services.kms.service import kms
@@ -173,6 +174,8 @@ def generate_data_key_without_plaintext(
     dry_run: bool = False,
 ) -> Output:
     """Return a new data key, encrypted under the KMS key only."""
+    must_allow(key, USE)
+    must_be_for(key, USAGE, "GenerateDataKeyWithoutPlaintext")
     data_key = generate_data_key(
         ctx,
         key,

@@ -98,7 +98,8 @@ def test_blocks_are_bare_and_of_the_public_key(it: Deployment, algorithm: str) -
     block = it.encrypt(algorithm)
     assert len(block) == 256
     assert block != it.encrypt(algorithm)
-    for context in ({}, {"EncryptionContext": {}}):
+    contexts: tuple[dict[str, Any], ...] = ({}, {"EncryptionContext": {}})
+    for context in contexts:
         opened = it.kms.decrypt(
             KeyId=it.rsa, CiphertextBlob=block, EncryptionAlgorithm=algorithm, **context
         )

@@ -64,6 +64,7 @@ from stockade.services.kms.external_keys import ExternalKeys
 from stockade.services.kms.key_store_links import KeyStoreLinks
 from stockade.services.kms.managed_keys import KmsManagedKeys
 from stockade.services.kms.owned_keys import KmsOwnedKeys
+from stockade.services.kms.pool import PoolKeeper
 from stockade.services.kms.recipient import AttestationRoots
 from stockade.services.kms.trusted import KeyPolicies
 from stockade.services.organizations import organizations
@@ -194,6 +195,7 @@ class Stockade:
             ports=ports,
             random=random,
         )
+        self._pool = PoolKeeper(store, self.vault, self.clock, random)
         self._beside = Beside(self)
         self._stop = threading.Event()
         self._tidy_at = self.clock.host()
@@ -302,7 +304,7 @@ class Stockade:
 
     def keep(self) -> None:
         """Do what falls due and ship the journal, until `stop`."""
-        self.reconciler.run(self._stop, chores=(self._tend_journal, self._tidy))
+        self.reconciler.run(self._stop, chores=(self._tend_journal, self._tidy, self._pool.tend))
 
     def stop(self) -> None:
         """Have `keep` come to an end."""

@@ -22,7 +22,7 @@ from stockade.core.context import NONCE_SIZE, Context, Outside
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
-from stockade.core.operation import BoundOperation, Identify, Output, Service
+from stockade.core.operation import BoundOperation, Identify, Output, Service, Unprepared
 from stockade.core.ports import Credentials, Ports
 from stockade.core.replay import Replay
 from stockade.protocol import chunked
@@ -219,10 +219,10 @@ class Gateway:
         prepared = running.prepare(ctx, bound, params, record)
         if ctx.unit.writes:
             return self._change(ctx, bound, params, record, prepared)
-        ctx.unit.rest()
         answers: dict[Hashable, Any] = {}
         replay = Replay(ctx.random)
         for _ in range(QUESTIONS):
+            ctx.unit.rest()
             held: list[bytes] = []  # what is undone was not called: its records wait
             again = replace(
                 ctx,
@@ -235,17 +235,18 @@ class Gateway:
             )
             try:
                 with self._store.write() as unit:
-                    output = self._change(
-                        replace(again, unit=unit), bound, params, record, prepared
-                    )
+                    changed = replace(again, unit=unit)
+                    output = self._change(changed, bound, params, record, prepared)
                     _write_held(held, ctx.record)
                     return output
             except Outside as asked:
                 answers[asked.name] = asked.question()
-                replay.begin()
+            except Unprepared:
+                prepared = running.prepare(ctx, bound, params, record)
             except Exception:
                 _write_held(held, ctx.record)
                 raise
+            replay.begin()
         raise ServiceUnavailable
 
     def _change(

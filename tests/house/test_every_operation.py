@@ -90,12 +90,14 @@ def operations() -> list[Any]:
 
 def sample(name: str, shape: Any) -> Any:
     """Return a value that the model allows."""
+    if getattr(shape, "enum", None):
+        return shape.enum[0]
     if name in SAMPLES:
         return SAMPLES[name]
     match shape.type_name:
         case "string":
             least = shape.metadata.get("min", 0)
-            return shape.enum[0] if getattr(shape, "enum", None) else "none".ljust(least, "0")
+            return "none".ljust(least, "0")
         case "blob":
             return b"x" * 16
         case "integer" | "long":

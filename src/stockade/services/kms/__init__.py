@@ -9,10 +9,12 @@ from stockade.services.kms import (
     importing,
     key_stores,
     keys,
+    macs,
     multi_region,
     policies,
     reconcile,
     rotation,
+    signing,
     tags,
 )
 from stockade.services.kms.service import kms
@@ -26,9 +28,11 @@ __all__ = [
     "key_stores",
     "keys",
     "kms",
+    "macs",
     "multi_region",
     "policies",
     "reconcile",
     "rotation",
+    "signing",
     "tags",
 ]

@@ -30,6 +30,7 @@ from stockade.services.kms.errors import (
 )
 from stockade.services.kms.key_store_resources import present
 from stockade.services.kms.resources import ALIASES, KEYS, Key
+from stockade.services.kms.specs import SYMMETRIC
 from stockade.services.kms.trusted import policy_as_seen
 from stockade.store.resources import Scope
 
@@ -74,12 +75,14 @@ def own_key_named(action: str) -> Resolver:
 
 def key_of_ciphertext(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve Decrypt: the key that the blob names, or the KeyId that the caller insists on."""
+    _must_name_key(params, "KeyId", "EncryptionAlgorithm")
     named = find_decrypting_key(ctx, _ciphertext(params), params.get("KeyId"))
     return _touching(named, _decrypting(ctx, named, "kms:Decrypt", params))
 
 
 def keys_of_reencryption(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve ReEncrypt: two keys, two permissions."""
+    _must_name_key(params, "SourceKeyId", "SourceEncryptionAlgorithm")
     source = find_decrypting_key(ctx, _ciphertext(params), params.get("SourceKeyId"))
     target = find_key(ctx, params["DestinationKeyId"])
     same = str(source.arn == target.arn).lower()
@@ -96,6 +99,12 @@ def keys_of_reencryption(ctx: Context, params: Mapping[str, Any]) -> Touched:
         absent=source.absent or target.absent,
         audit=tuple((named.arn, "AWS::KMS::Key") for named in (source, target)),
     )
+
+
+def _must_name_key(params: Mapping[str, Any], member: str, algorithm: str) -> None:
+    """Refuse a ciphertext of an asymmetric key, which says nothing of its key, without a KeyId."""
+    if member not in params and params.get(algorithm, SYMMETRIC) != SYMMETRIC:
+        raise ValidationException(f"{member} must not be null")
 
 
 def _ciphertext(params: Mapping[str, Any]) -> bytes:

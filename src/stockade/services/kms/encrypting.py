@@ -14,13 +14,19 @@ from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.crypto.nitro import Attestation
-from stockade.services.kms import stored_keys, symmetric, view
+from stockade.services.kms import ciphertexts, stored_keys, symmetric, view
 from stockade.services.kms.access import key_named, key_of_ciphertext, keys_of_reencryption
-from stockade.services.kms.errors import DryRunOperationException, ValidationException
+from stockade.services.kms.errors import (
+    DryRunOperationException,
+    InvalidKeyUsageException,
+    ValidationException,
+)
+from stockade.services.kms.lifecycle import USE, must_allow, must_be_for
 from stockade.services.kms.ready import ready
 from stockade.services.kms.recipient import answer, attested
 from stockade.services.kms.resources import Key
 from stockade.services.kms.service import kms
+from stockade.services.kms.specs import SYMMETRIC
 
 NO_CONTEXT: Mapping[str, str] = MappingProxyType({})
 USAGE = "ENCRYPT_DECRYPT"
@@ -41,9 +47,14 @@ def encrypt(
 ) -> Output:
     """Encrypt up to 4,096 bytes under a KMS key."""
     del key_id
-    ready(ctx, key, USAGE, "Encrypt", encryption_algorithm, grant_tokens, dry_run=dry_run)
+    ready(ctx, key, USAGE, "Encrypt", encryption_algorithm, grant_tokens, dry_run=False)
+    ciphertexts.must_be_sealable(key, encryption_algorithm, plaintext, encryption_context)
+    if dry_run:
+        raise DryRunOperationException
     return {
-        "CiphertextBlob": symmetric.seal(ctx, key, plaintext, encryption_context),
+        "CiphertextBlob": ciphertexts.seal(
+            ctx, key, encryption_algorithm, plaintext, encryption_context
+        ),
         "KeyId": key.arn,
         "EncryptionAlgorithm": encryption_algorithm,
     }
@@ -65,9 +76,10 @@ def decrypt(
 ) -> Output:
     """Decrypt what Encrypt, ReEncrypt or a data key operation gave."""
     del recipient  # what it proves is in `attestation`
+    ciphertexts.must_be_of(key, encryption_algorithm)
     ready(ctx, key, USAGE, "Decrypt", encryption_algorithm, grant_tokens, dry_run=False)
-    plaintext, material_id = symmetric.open_blob(
-        ctx, key, ciphertext_blob, encryption_context, named=key_id
+    plaintext, material_id = ciphertexts.unseal(
+        ctx, key, encryption_algorithm, ciphertext_blob, encryption_context, named=key_id
     )
     if dry_run:
         raise DryRunOperationException
@@ -98,17 +110,23 @@ def re_encrypt(
 ) -> Output:
     """Decrypt under one key and encrypt under another; the plaintext stays inside."""
     del destination_key_id
+    ciphertexts.must_be_of(source, source_encryption_algorithm)
     ready(ctx, source, USAGE, "ReEncrypt", source_encryption_algorithm, grant_tokens, dry_run=False)
     ready(ctx, destination, USAGE, "ReEncrypt", destination_encryption_algorithm, (), dry_run=False)
-    plaintext, material_id = symmetric.open_blob(
-        ctx, source, ciphertext_blob, source_encryption_context, named=source_key_id
+    plaintext, material_id = ciphertexts.unseal(
+        ctx,
+        source,
+        source_encryption_algorithm,
+        ciphertext_blob,
+        source_encryption_context,
+        named=source_key_id,
     )
+    target = (destination_encryption_algorithm, plaintext, destination_encryption_context)
+    ciphertexts.must_be_sealable(destination, *target)
     if dry_run:
         raise DryRunOperationException
     return {
-        "CiphertextBlob": symmetric.seal(
-            ctx, destination, plaintext, destination_encryption_context
-        ),
+        "CiphertextBlob": ciphertexts.seal(ctx, destination, *target),
         "SourceKeyId": source.arn,
         "KeyId": destination.arn,
         "SourceEncryptionAlgorithm": source_encryption_algorithm,
@@ -136,7 +154,11 @@ def generate_data_key(
     del key_id, recipient
     if (number_of_bytes is None) == (key_spec is None):
         raise ValidationException("Please specify either number of bytes or key spec.")
-    ready(ctx, key, USAGE, "GenerateDataKey", "SYMMETRIC_DEFAULT", grant_tokens, dry_run=dry_run)
+    ready(ctx, key, USAGE, "GenerateDataKey", None, grant_tokens, dry_run=False)
+    if key.key_spec != SYMMETRIC:
+        raise InvalidKeyUsageException("You cannot generate a data key with an asymmetric CMK")
+    if dry_run:
+        raise DryRunOperationException
     size = number_of_bytes if number_of_bytes is not None else DATA_KEY_SIZES[key_spec or ""]
     plaintext = ctx.random(size)
     output = {
@@ -161,6 +183,8 @@ def generate_data_key_without_plaintext(
     dry_run: bool = False,
 ) -> Output:
     """Return a new data key, encrypted under the KMS key only."""
+    must_allow(key, USE)
+    must_be_for(key, USAGE, "GenerateDataKeyWithoutPlaintext")
     data_key = generate_data_key(
         ctx,
         key,

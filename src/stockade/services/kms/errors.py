@@ -94,6 +94,18 @@ class ConflictException(AwsError):
     code = "ConflictException"
 
 
+class KMSInvalidSignatureException(AwsError):
+    """A signature that is not one of this message by this key."""
+
+    code = "KMSInvalidSignatureException"
+
+
+class KMSInvalidMacException(AwsError):
+    """An HMAC that is not that of this message under this key."""
+
+    code = "KMSInvalidMacException"
+
+
 class InvalidGrantTokenException(AwsError):
     """A grant token that no grant stands behind."""
 

@@ -16,6 +16,7 @@ from stockade.core.ids import uuid_of
 from stockade.core.operation import Output
 from stockade.services.kms import (
     condition_keys,
+    fresh,
     import_formats,
     imported,
     lifecycle,
@@ -55,9 +56,19 @@ def _creation(ctx: Context, params: Mapping[str, Any]) -> Touched:
     )
 
 
-@kms.operation(access=_creation, writes=True)
+def _pair(ctx: Context, params: Mapping[str, Any]) -> bytes | None:
+    """Return the pair of an asymmetric key, which takes long to make, before the write."""
+    spec, _ = specs.chosen(
+        params.get("KeySpec"), params.get("CustomerMasterKeySpec"), params.get("KeyUsage")
+    )
+    own = params.get("Origin", "AWS_KMS") == "AWS_KMS"
+    return fresh.prepared_pair(ctx, spec) if own else None
+
+
+@kms.operation(access=_creation, writes=True, prepare=_pair)
 def create_key(
     ctx: Context,
+    pair: bytes | None,
     *,
     policy: str | None = None,
     description: str = "",
@@ -96,7 +107,7 @@ def create_key(
         custom_key_store_id=custom_key_store_id or "",
         xks_key_id=xks_key_id or "",
     )
-    key = _with_material(ctx, key)
+    key = _with_material(ctx, key, pair)
     ctx.unit.put(KEYS, ctx.scope, key)
     ctx.created.append((key.arn, "AWS::KMS::Key"))
     return {"KeyMetadata": view.metadata(key)}
@@ -207,7 +218,7 @@ def _new_id(ctx: Context, *, multi_region: bool) -> str:
     return f"mrk-{fresh.hex()}" if multi_region else uuid_of(fresh)
 
 
-def _with_material(ctx: Context, key: Key) -> Key:
+def _with_material(ctx: Context, key: Key, pair: bytes | None) -> Key:
     """Return a new key with its first material, or waiting for it, as its origin has it."""
     if key.origin in ("AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"):
         return stored_keys.with_material(ctx, key)
@@ -218,11 +229,12 @@ def _with_material(ctx: Context, key: Key) -> Key:
     if key.origin == "EXTERNAL":
         import_formats.must_be_importable(key.key_spec)
         return replace(key, state="PendingImport")
-    if key.origin != "AWS_KMS" or key.key_spec != specs.SYMMETRIC:
+    if key.origin != "AWS_KMS":
         raise UnsupportedOperationException(
-            f"Stockade does not make keys of {key.key_spec} with Origin {key.origin} yet."
+            f"Stockade does not make keys with Origin {key.origin} yet."
         )
-    return replace(key, material_id=materials.generate(ctx, key.scope, key.key_id).material_id)
+    secret = fresh.material(ctx, specs.SPECS[key.key_spec], pair)
+    return replace(key, material_id=materials.keep(ctx, key.scope, key.key_id, secret).material_id)
 
 
 def _waiting(ctx: Context, key: Key, days: int) -> Key:

@@ -65,7 +65,8 @@ def _row(
 
 
 USE = _row(disabled=True, states=("PendingImport", "Unavailable", "Creating"))
-"""All cryptographic operations, and GetPublicKey."""
+"""All cryptographic operations."""
+GET_PUBLIC_KEY = _row(states=("PendingImport", "Unavailable", "Creating"))
 CREATE_GRANT = _row(disabled=True, states=("PendingImport", "Creating"))
 CHANGE = _row()
 """CreateAlias, UpdateAlias (its target), TagResource, UntagResource, UpdateKeyDescription."""

@@ -20,7 +20,7 @@ def ready(
     key: Key,
     usage: str,
     operation: str,
-    algorithm: str,
+    algorithm: str | None,
     tokens: Sequence[str],
     *,
     dry_run: bool,
@@ -30,7 +30,8 @@ def ready(
         check_tokens(ctx, tokens)
     must_allow(key, USE)
     must_be_for(key, usage, operation)
-    must_have_algorithm(key, algorithm)
+    if algorithm is not None:
+        must_have_algorithm(key, algorithm)
     if dry_run:
         raise DryRunOperationException
 

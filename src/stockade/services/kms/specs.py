@@ -70,7 +70,7 @@ _EVERY = (
     _nist("P521", 512),
     _spec("ECC_SECG_P256K1", "ecc", SIGN_VERIFY=("ECDSA_SHA_256",)),
     _spec(
-        "ECC_NIST_EDWARDS25519", "edwards", SIGN_VERIFY=("ED25519_SHA_512", "ED25519_PH_SHA_512")
+        "ECC_NIST_EDWARDS25519", "edwards", SIGN_VERIFY=("ED25519_PH_SHA_512", "ED25519_SHA_512")
     ),
     *map(_hmac, (224, 256, 384, 512)),
     *(_spec(f"ML_DSA_{n}", "ml_dsa", SIGN_VERIFY=("ML_DSA_SHAKE_256",)) for n in (44, 65, 87)),

@@ -51,8 +51,10 @@ def metadata(key: Key) -> dict[str, Any]:
 
 
 def material(member: str, key: Key, material_id: str) -> dict[str, str]:
-    """Return the member that names a key's material, which keys in custom key stores do not."""
-    return {} if key.custom_key_store_id else {member: material_id}
+    """Return the member that names a key's material: of symmetric keys that have it here alone."""
+    if key.key_spec != SYMMETRIC or key.custom_key_store_id:
+        return {}
+    return {member: material_id}
 
 
 def algorithms(key: Key) -> dict[str, list[str]]:

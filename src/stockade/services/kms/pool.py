@@ -35,7 +35,7 @@ SCOPE = Scope("", "")
 
 SETTLING = timedelta(seconds=10)
 """How long a deployment runs before its keeper makes keys: those of tests never do."""
-BUSY_PAUSE = timedelta(seconds=30)
+BUSY_PAUSE = timedelta(seconds=5)
 BUSY_FACTOR, BUSY_SLACK_SECONDS = 1.5, 0.02
 """When a key shows that the host is busy: wall against CPU seconds."""
 

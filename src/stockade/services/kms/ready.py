@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every cryptographic operation asks before it computes: grant tokens, state, usage, algorithm.
+"""What every cryptographic operation asks first: grant tokens, state, usage, algorithm.
 
 In AWS's order; that a DryRun would have succeeded is said last.
 """

@@ -15,7 +15,7 @@ import pytest
 
 from stockade.cli import rotation
 from stockade.cli.deployment import open_store
-from stockade.store.seal import parse_seal
+from stockade.seals import parse_seal
 from tests.cli.conftest import Start
 from tests.cli.programs import PROGRAM, aws, here, init, serve, stockade
 

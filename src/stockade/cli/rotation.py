@@ -23,8 +23,9 @@ from stockade import config
 from stockade.cli.deployment import existing, open_store, settings
 from stockade.cli.occupancy import NEXT_FILE
 from stockade.core.ids import system_random
+from stockade.seals import parse_seal
 from stockade.store import files
-from stockade.store.seal import PARAMETERS_FILE, Seal, parse_seal
+from stockade.store.seal import PARAMETERS_FILE, FileChoice, Seal
 from stockade.store.vault import Vault, describe
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def prepare(data: Path, to: str, passphrase: Callable[[], str]) -> Seal:
     """Do steps 1 to 3, and return the new seal."""
     choice = parse_seal(to, data)
     begun = read_next(data)
-    if choice.kind == "passphrase":
+    if isinstance(choice, FileChoice) and choice.kind == "passphrase":
         # An earlier attempt's salt: nothing was sealed with it, or `settle` had put it in place.
         choice = msgspec.structs.replace(choice, path=data / NEXT_PARAMETERS)
         choice.path.unlink(missing_ok=True)
-    if begun is not None and begun.seal == to and choice.exists():
+    if begun is not None and begun.seal == to and choice.exists(passphrase):
         seal = choice.open(passphrase)
     else:
         write_next(data, Next(seal=to))

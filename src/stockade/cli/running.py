@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from stockade.app import Stockade
+    from stockade.asgi import Answers
     from stockade.config import Settings
 
 log = logging.getLogger("stockade.server")
@@ -80,8 +82,12 @@ def run(
     sock: socket.socket,
     passphrase: Callable[[], str],
     announce: Callable[[], None],
+    door: Callable[[Stockade], Answers] = lambda app: app,
 ) -> None:
-    """Serve until a signal says stop; `announce` is called once, when the first worker answers."""
+    """Serve until a signal says stop; `announce` is called once, when the first worker answers.
+
+    `door` is what of the deployment answers here: by default AWS's APIs.
+    """
     if settings.mode == "serve":
         keep_memory_private()
     if settings.data is not None:
@@ -94,7 +100,7 @@ def run(
             # the store and the journal be closed then, the default handler would not.
             signal.signal(number, signal.default_int_handler)
         try:
-            _work(settings, listen, sock, passphrase, announce_once)
+            _work(settings, listen, sock, passphrase, announce_once, door)
         except KeyboardInterrupt:
             log.debug("stopped")
         except Exception as fault:
@@ -115,6 +121,7 @@ def _work(
     sock: socket.socket,
     passphrase: Callable[[], str],
     announce: Callable[[], None],
+    door: Callable[[Stockade], Answers],
 ) -> None:
     from stockade.app import Stockade
     from stockade.asgi import Shell
@@ -123,7 +130,7 @@ def _work(
     try:
         if settings.data is None:
             app.start()
-        run_uvicorn(Shell(app, announce), sock, listen)
+        run_uvicorn(Shell(door(app), announce), sock, listen)
     finally:
         app.close()
 

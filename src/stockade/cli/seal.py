@@ -30,8 +30,9 @@ def seal() -> None:
     metavar="SEAL",
     required=True,
     callback=lambda _ctx, _param, value: absolute_seal(value),
-    help="The new seal: `file:PATH`, a file that is made, or `passphrase`, which is asked for or"
-    " taken from STOCKADE_NEW_PASSPHRASE.",
+    help="The new seal: `file:PATH`, a file that is made; `passphrase`, which is asked for or"
+    " taken from STOCKADE_NEW_PASSPHRASE; `pkcs11:URI`, a key in a token, whose PIN is asked for in"
+    " the same way if the URI names no file; or `aws-kms:KEY_ARN`.",
 )
 def rotate(data: Path, to: str) -> None:
     """Seal a store anew, with a seal that is made for it.
@@ -42,14 +43,12 @@ def rotate(data: Path, to: str) -> None:
     from stockade.cli import occupancy, passphrases
     from stockade.cli.deployment import existing
     from stockade.cli.rotation import rotate as rotate_seal
+    from stockade.seals import named
 
     existing(data)
     with occupancy.alone(data):
         rotate_seal(data, to, passphrases.existing(), passphrases.next_one())
-    click.echo(f"{data} is sealed with {_named(to)} now: without it, what is secret is lost.")
+    name = "the new passphrase" if to == "passphrase" else named(to)
+    click.echo(f"{data} is sealed with {name} now: without it, what is secret is lost.")
     click.echo("Keep the old seal as long as you keep backups made before: they need it.")
     click.echo("Other hosts that share the store need the new seal before they start again.")
-
-
-def _named(seal: str) -> str:
-    return "the new passphrase" if seal == "passphrase" else seal.partition(":")[2]

@@ -8,8 +8,9 @@ data are account, Region and place (the row's service, kind, id and field), so t
 moved to another row, account or Region does not open. Nonces are random: a domain key is good for
 2**32 boxes (NIST SP 800-38D, 8.3).
 
-Unwrapped domain keys are remembered as values derived from their resources: a change of those, by
-whichever process, makes them be forgotten; and one that was never committed is never remembered.
+The domain keys of a scope are remembered as a value derived from their resources: a change of
+those, by whichever process, makes it be forgotten. What a wrapped key unwraps to does not change,
+so a seal is asked once in a process for each, however far away it is.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _VERSION = b"\x01"
 _NONCE_AT = 1 + ID_SIZE
 _BOX_AT = _NONCE_AT + aead.NONCE_SIZE
 _META_NAME = "seal"
+MOST_OPENED = 10_000
+"""How many unwrapped domain keys a process remembers."""
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -91,6 +94,15 @@ class Vault:
         box = aead.seal_with(cipher, nonce, plaintext, _aad(scope, place))
         return Sealed(_VERSION + domain.current + nonce + box)
 
+    def is_ready(self, unit: Unit, scope: Scope) -> bool:
+        """Tell whether a scope has its domain key, so that units that read can seal, too."""
+        return self._domain(unit, scope) is not None
+
+    def prepare(self, unit: Unit, scope: Scope) -> None:
+        """Make a scope's domain key where it has none."""
+        if not self.is_ready(unit, scope):
+            self._create(unit, scope)
+
     def open(self, unit: Unit, scope: Scope, place: str, sealed: Sealed) -> bytes:
         """Decrypt what `seal` made for the same scope and place, or raise Tampered."""
         box = sealed.box
@@ -137,6 +149,7 @@ class Vault:
 
     def _use(self, seal: Seal) -> None:
         self._seal = seal
+        self._opened: dict[tuple[Scope, DomainKey], bytes] = {}
         self._name = ("domain-keys", seal.describe().fingerprint)
 
     def _cipher(self, unit: Unit, scope: Scope, head: bytes) -> AESGCM | None:
@@ -168,6 +181,14 @@ class Vault:
         return DomainKey(id=key_id, seal=seal.describe().fingerprint, wrapped=wrapped)
 
     def _unwrap(self, scope: Scope, key: DomainKey) -> bytes:
+        secret = self._opened.get((scope, key))
+        if secret is None:
+            if len(self._opened) >= MOST_OPENED:
+                self._opened.clear()
+            secret = self._opened[scope, key] = self._ask_seal(scope, key)
+        return secret
+
+    def _ask_seal(self, scope: Scope, key: DomainKey) -> bytes:
         _must_be_same(self._seal.describe(), key.seal)
         try:
             return self._seal.unwrap(key.wrapped, _aad(scope, key.id))

@@ -8,8 +8,12 @@ from typing import Any
 import boto3
 import pytest
 from cryptography.hazmat.primitives import serialization
+from msgspec.structs import replace
 
+from stockade.app import Stockade
 from stockade.crypto import keypairs
+from stockade.services.kms.resources import KEYS
+from stockade.store.resources import Scope
 
 SPECS = (
     "RSA_2048",
@@ -96,3 +100,16 @@ def test_what_is_refused(kms: Any, key: Any, operation: str) -> None:
     kms.disable_key(KeyId=key["KeyId"])
     with pytest.raises(kms.exceptions.DisabledException):
         call(KeyId=key["KeyId"], **arguments)
+
+
+def test_a_key_in_a_custom_key_store_encrypts_no_pair(
+    stockade: Stockade, kms: Any, key: Any
+) -> None:
+    scope = Scope(key["AWSAccountId"], "us-east-1")
+    with stockade.store.write() as unit:
+        stored = unit.get(KEYS, scope, key["KeyId"])
+        assert stored is not None
+        elsewhere = replace(stored, origin="AWS_CLOUDHSM", custom_key_store_id="cks-1")
+        unit.put(KEYS, scope, elsewhere)
+    with pytest.raises(kms.exceptions.UnsupportedOperationException, match="AWS_CLOUDHSM"):
+        kms.generate_data_key_pair(KeyId=key["KeyId"], KeyPairSpec="ECC_NIST_P256")

@@ -61,7 +61,7 @@ from stockade.services.iam.requires import ResourcePolicies
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.kms.external_keys import ExternalKeys
-from stockade.services.kms.key_store_links import KeyStoreLinks, parse_cluster
+from stockade.services.kms.key_store_links import KeyStoreLinks
 from stockade.services.kms.managed_keys import KmsManagedKeys
 from stockade.services.kms.owned_keys import KmsOwnedKeys
 from stockade.services.kms.pool import PoolKeeper
@@ -79,6 +79,7 @@ from stockade.store.seal import RootKey, Seal
 from stockade.store.store import Store
 from stockade.store.unit import Unit
 from stockade.store.vault import Vault
+from stockade.succession import Succession
 from stockade.xks.door import Door
 from stockade.xks.stores import KeyStores, changing
 
@@ -133,11 +134,16 @@ class Stockade:
         self.settings = settings
         self.store = store
         self.clock: Clock = SystemClock(store.page) if clock is None else clock
-        self.vault = Vault(seal, random)
+        self.seal = seal
+        self.vault = (
+            Vault(seal, random, Succession(settings.data)) if settings.data else Vault(seal, random)
+        )
         self.journal = Journal(settings.data, random)
         self.services = services()
         dev = settings.mode == "dev"
-        self._key_stores = _key_store_links(settings, self.clock)
+        self._key_stores = KeyStoreLinks(
+            settings.cloudhsm, settings.xks_proxies, now=self.clock.host, loopback=dev
+        )
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         self._random = random
         self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
@@ -212,11 +218,18 @@ class Stockade:
         return cls(settings, store, RootKey("memory", system_random(32)), clock=clock)
 
     @classmethod
-    def open(cls, settings: Settings, passphrase: Callable[[], str]) -> Stockade:
-        """Open the deployment of a data directory that `create` made."""
+    def open(
+        cls, settings: Settings, passphrase: Callable[[], str], seal: Seal | None = None
+    ) -> Stockade:
+        """Open the deployment of a data directory that `create` made.
+
+        `seal` is what a parent of this process has opened before; the store may have been sealed
+        anew since.
+        """
         if settings.data is None:
             return cls._in_memory(settings)
-        seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
+        if seal is None:
+            seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
         store = Store.open(settings.store_url, directory=settings.data)
         try:
             app = cls(settings, store, seal)
@@ -412,18 +425,6 @@ class Stockade:
         """Forget some of what is too old for lookups, in one short transaction."""
         with self.store.write() as unit:
             return self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
-
-
-def _key_store_links(settings: Settings, clock: Clock) -> KeyStoreLinks:
-    """Return the ways to custom key stores that the settings name."""
-    clusters = [parse_cluster(text) for text in settings.cloudhsm]
-    addresses = [text.partition("=") for text in settings.xks_proxies]
-    return KeyStoreLinks(
-        now=clock.host,
-        clusters={cluster.cluster_id: cluster for cluster in clusters},
-        addresses={name: address for name, _, address in addresses},
-        loopback=settings.mode == "dev",
-    )
 
 
 def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:

@@ -10,6 +10,7 @@ does not start; one that runs goes on with the domain keys it has opened and ref
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,8 +39,9 @@ _REFUSED = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 class KmsSeal:
     """A seal whose key is in a KMS elsewhere."""
 
-    def __init__(self, client: Any, arn: str, deployment: str) -> None:
-        self._client = client
+    def __init__(self, client: Callable[[], Any], arn: str, deployment: str) -> None:
+        self._make = client
+        self._made: tuple[int, Any] = (0, None)
         self._arn = arn
         self._deployment = deployment
         self._description = Description(kind="aws-kms", fingerprint=_fingerprint(arn, deployment))
@@ -74,6 +76,14 @@ class KmsSeal:
         probe = bytes(aead.KEY_SIZE)
         if self.unwrap(self.wrap(probe, b"probe", b""), b"probe") != probe:
             raise StoreUnavailable(f"the KMS key {self._arn} decrypts what it did not encrypt")
+
+    @property
+    def _client(self) -> Any:
+        """This process's client: a child does not speak over its parent's connections."""
+        pid = os.getpid()
+        if self._made[0] != pid:
+            self._made = (pid, self._make())
+        return self._made[1]
 
     def _context(self, aad: bytes) -> dict[str, str]:
         return {"stockade:deployment": self._deployment, "stockade:domain-key": aad.decode("ascii")}
@@ -120,7 +130,7 @@ class KmsChoice(msgspec.Struct, frozen=True, kw_only=True):
     def open(self, secret: Callable[[], str]) -> Seal:
         """See that the key encrypts and decrypts."""
         del secret
-        seal = KmsSeal(_client(self.region), self.arn, self.deployment)
+        seal = KmsSeal(lambda: _client(self.region), self.arn, self.deployment)
         try:
             seal.check()
         except (StoreUnavailable, aead.Tampered) as fault:

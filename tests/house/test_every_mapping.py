@@ -53,6 +53,7 @@ OTHER_ARNS: Mapping[str, str] = MappingProxyType(
         "iam:list_users": "AWS's denial names the folder: `arn:aws:iam::ACCOUNT:user/`",
         "iam:list_server_certificates": "as iam:list_groups",
         "iam:list_virtual_mfa_devices": "as iam:list_groups",
+        "kms:replicate_key": "kms:CreateKey in the replica's Region is about no key yet: `*`",
         "organizations:accept_handshake": "what does not exist has no kind for its ARN: `*`",
         "organizations:cancel_handshake": "as organizations:accept_handshake",
         "organizations:decline_handshake": "as organizations:accept_handshake",
@@ -103,6 +104,8 @@ NEWER_KEYS = frozenset(
 
 GLOBAL_KEYS = frozenset(
     {
+        "aws:sourcevpc",
+        "aws:sourcevpce",
         "aws:calledvia",
         "aws:multifactorauthage",
         "aws:multifactorauthpresent",

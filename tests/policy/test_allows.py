@@ -12,6 +12,7 @@ import pytest
 from stockade.policy.compile import compile_policy
 from stockade.policy.decide import Query, decide, speaking
 from stockade.policy.document import parse
+from stockade.policy.principals import BY_ACCOUNT, DIRECTLY
 from tests.policy.build import (
     ALICE,
     ALICE_ARN,
@@ -63,7 +64,12 @@ RESOURCE = "resource-based policy: Account"
         (ALICE, layers(OWN, resource=TO_ACCOUNT, must_allow=True), [RESOURCE, IDENTITY]),
         (ALICE, layers(OWN, boundary=EDGE), [IDENTITY, "permissions boundary: 1"]),
         (SESSION, layers(OWN, session=(EDGE,)), [IDENTITY, "session policy: 1"]),
-        (ALICE, with_(layers(OWN), granted=True), ["grant"]),
+        (ALICE, with_(layers(), granted=lambda: DIRECTLY), ["grant"]),
+        (
+            ALICE,
+            with_(layers(OWN), granted=lambda: BY_ACCOUNT, resource_must_allow=True),
+            ["grant", IDENTITY],
+        ),
         (ROOT, layers(), ["account root"]),
         (ROOT, layers(resource=TO_ACCOUNT, must_allow=True), [RESOURCE]),
     ],

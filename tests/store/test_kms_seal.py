@@ -40,15 +40,15 @@ def arn(remote: Any) -> str:
 
 
 def test_a_seal_opens_what_it_wrapped_before(remote: Any, arn: str) -> None:
-    seal = KmsSeal(remote, arn, "prod")
+    seal = KmsSeal(lambda: remote, arn, "prod")
     seal.check()
     blob = seal.wrap(KEY, b"domain", b"")
-    assert KmsSeal(remote, arn, "prod").unwrap(blob, b"domain") == KEY
+    assert KmsSeal(lambda: remote, arn, "prod").unwrap(blob, b"domain") == KEY
     other = remote.create_key()["KeyMetadata"]["Arn"]
     for with_, changed, aad in (
         (seal, blob, b"another"),
-        (KmsSeal(remote, arn, "test"), blob, b"domain"),
-        (KmsSeal(remote, other, "prod"), blob, b"domain"),
+        (KmsSeal(lambda: remote, arn, "test"), blob, b"domain"),
+        (KmsSeal(lambda: remote, other, "prod"), blob, b"domain"),
         (seal, blob[:-1] + bytes([blob[-1] ^ 1]), b"domain"),
         (seal, b"\x01" + blob[1:], b"domain"),
     ):
@@ -57,14 +57,14 @@ def test_a_seal_opens_what_it_wrapped_before(remote: Any, arn: str) -> None:
 
 
 def test_the_context_names_deployment_and_domain_key(remote: Any, arn: str) -> None:
-    blob = KmsSeal(remote, arn, "prod").wrap(KEY, b"9:us-east-1id", b"")
+    blob = KmsSeal(lambda: remote, arn, "prod").wrap(KEY, b"9:us-east-1id", b"")
     context = {"stockade:deployment": "prod", "stockade:domain-key": "9:us-east-1id"}
     opened = remote.decrypt(CiphertextBlob=blob[1:], EncryptionContext=context)
     assert opened["Plaintext"] == KEY
 
 
 def test_a_key_that_is_switched_off_refuses(remote: Any, arn: str) -> None:
-    seal = KmsSeal(remote, arn, "prod")
+    seal = KmsSeal(lambda: remote, arn, "prod")
     blob = seal.wrap(KEY, b"", b"")
     remote.disable_key(KeyId=arn)
     with pytest.raises(StoreUnavailable, match="answers DisabledException"):
@@ -106,9 +106,11 @@ def test_settings_name_a_key_and_a_deployment(tmp_path: Path) -> None:
 
 def test_a_multi_region_key_is_one_seal_in_all_regions() -> None:
     one, two = (
-        KmsSeal(None, f"arn:aws:kms:{region}:111122223333:key/mrk-{'0' * 32}", "prod").describe()
+        KmsSeal(
+            lambda: None, f"arn:aws:kms:{region}:111122223333:key/mrk-{'0' * 32}", "prod"
+        ).describe()
         for region in ("eu-west-1", "us-east-1")
     )
     assert one == two
-    other = KmsSeal(None, ARN, "prod").describe()
-    assert other.fingerprint != KmsSeal(None, ARN, "test").describe().fingerprint
+    other = KmsSeal(lambda: None, ARN, "prod").describe()
+    assert other.fingerprint != KmsSeal(lambda: None, ARN, "test").describe().fingerprint

@@ -10,7 +10,7 @@ reached elsewhere than at its port 443, configuration says so too (`--xks-proxy`
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -67,15 +67,17 @@ class KeyStoreLinks:
 
     def __init__(
         self,
+        clusters: Sequence[str],
+        proxies: Sequence[str],
         *,
         now: Callable[[], datetime],
-        clusters: Mapping[str, Cluster],
-        addresses: Mapping[str, str],
         loopback: bool,
     ) -> None:
+        """Take the settings: `cluster-...=pkcs11:...` and `https://NAME=https://HOST:PORT`."""
         self._now = now
-        self._clusters = clusters
-        self._addresses = addresses
+        known = [parse_cluster(text) for text in clusters]
+        self._clusters = {cluster.cluster_id: cluster for cluster in known}
+        self._addresses = dict(text.split("=", 1) for text in proxies)
         self._loopback = loopback
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[Proxy, str, XksProxy]] = {}

@@ -36,13 +36,6 @@ Prepare = Callable[..., Any]
 """(ctx, the input by the model's names, *what the access resolver loaded) -> a value."""
 
 
-class Unprepared(Exception):
-    """What was prepared no longer fits what is stored: prepare again, and write then.
-
-    A handler raises it before it has changed anything.
-    """
-
-
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One operation that a service serves."""
 
@@ -110,6 +103,8 @@ class Service:
         """Whether a presigned request lives for its X-Amz-Expires; STS's never does."""
         self.operations: dict[str, Operation] = {}
         self.reconcilers: list[tuple[Collection[Any], Reconcile]] = []
+        self.audit_readers: set[str] = set()
+        """The collections whose reconcilers read the audit trail."""
 
     def operation(
         self,
@@ -133,11 +128,11 @@ class Service:
             @kms.operation(access=..., writes=True, prepare=_material)
             def rotate(ctx, key, material, *, key_id): ...
 
-        It is called once the caller is allowed, in a unit that reads (`ctx.unit.rest()` before
-        waiting for others), and may refuse by an AwsError. Then the write begins and decides anew,
-        with what is stored by then: the handler must hold what was prepared against it, and may
-        raise `Unprepared` to have it prepared again. Within the write of another operation it runs
-        in that one's transaction.
+        It is called once the caller is allowed, in a unit that reads, and may refuse by an
+        AwsError. Between reading and what is slow it calls `ctx.unit.rest()`: a store in memory has
+        one connection for all. Then the write begins and decides anew, with what is stored by then:
+        the handler must hold what was prepared against it. Within the write of another operation it
+        runs in that one's transaction.
         """
         if prepare is not None and not writes:
             raise TypeError("what does not write has nothing to prepare for")
@@ -162,11 +157,16 @@ class Service:
 
         return register
 
-    def reconciles(self, collection: Collection[R]) -> Callable[[Callable[..., R | None]], Any]:
+    def reconciles(
+        self, collection: Collection[R], *, reads_audit: bool = False
+    ) -> Callable[[Callable[..., R | None]], Any]:
         """Register the decorated function as what happens when a resource of `collection` is due.
 
-        It returns the resource as it is from now on, or None when the resource is gone.
+        It returns the resource as it is from now on, or None when the resource is gone. With
+        `reads_audit`, every call that was acknowledged is shipped before it runs.
         """
+        if reads_audit:
+            self.audit_readers.add(collection.name)
 
         def register(reconcile: Callable[..., R | None]) -> Any:
             self.reconcilers.append((collection, reconcile))

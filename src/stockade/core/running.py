@@ -55,7 +55,9 @@ def _permitted(
     """Return what a call touches, once it is known that the caller may and that it is there."""
     touched = bound.operation.access(ctx, params)
     audit.touch(record, touched.audit)
-    authorization.require(ctx, touched)
+    if touched.noted is not None:
+        record.additional_event_data = touched.noted
+    record.allowed_by = authorization.require(ctx, touched)
     if touched.absent is not None:
         raise touched.absent
     return touched

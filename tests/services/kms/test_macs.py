@@ -53,6 +53,7 @@ def test_macs_are_those_of_the_stored_secret(
     assert (made["KeyId"], made["MacAlgorithm"]) == (key, algorithm)
     with stockade.store.read() as unit:
         (material,) = unit.list(MATERIALS, SCOPE)
+        assert material.sealed is not None
         secret = stockade.vault.open(unit, SCOPE, material.place, material.sealed)
     assert len(secret) == len(made["Mac"]) == hashed.digest_size
     outside = HMAC(secret, hashed)

@@ -2,10 +2,18 @@
 """AWS KMS; importing it declares every operation."""
 
 from stockade.services.kms import (
+    agreement,
     aliases,
+    connecting,
+    data_key_pairs,
+    encapsulating,
     encrypting,
+    grants,
+    importing,
+    key_stores,
     keys,
     macs,
+    multi_region,
     policies,
     reconcile,
     rotation,
@@ -15,11 +23,19 @@ from stockade.services.kms import (
 from stockade.services.kms.service import kms
 
 __all__ = [
+    "agreement",
     "aliases",
+    "connecting",
+    "data_key_pairs",
+    "encapsulating",
     "encrypting",
+    "grants",
+    "importing",
+    "key_stores",
     "keys",
     "kms",
     "macs",
+    "multi_region",
     "policies",
     "reconcile",
     "rotation",

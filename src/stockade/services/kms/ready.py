@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stockade.core.context import Context
+from stockade.services.kms import grant_tokens
 from stockade.services.kms.errors import DryRunOperationException, InvalidGrantTokenException
 from stockade.services.kms.lifecycle import USE, must_allow, must_be_for, must_have_algorithm
 from stockade.services.kms.resources import Key
@@ -20,13 +21,13 @@ def ready(
     usage: str,
     operation: str,
     algorithm: str | None,
-    grant_tokens: Sequence[str],
+    tokens: Sequence[str],
     *,
     dry_run: bool,
 ) -> None:
     """Refuse a key that cannot do `operation` with `algorithm` at the moment, or end a DryRun."""
-    if grant_tokens:
-        check_tokens(ctx, grant_tokens)
+    if tokens:
+        check_tokens(ctx, tokens)
     must_allow(key, USE)
     must_be_for(key, usage, operation)
     if algorithm is not None:
@@ -35,7 +36,8 @@ def ready(
         raise DryRunOperationException
 
 
-def check_tokens(_ctx: Context, grant_tokens: Sequence[str]) -> None:
+def check_tokens(ctx: Context, tokens: Sequence[str]) -> None:
     """Refuse a grant token that no grant stands behind."""
-    if grant_tokens:
-        raise InvalidGrantTokenException
+    for token in tokens:
+        if grant_tokens.find(ctx, token).grant is None:
+            raise InvalidGrantTokenException

@@ -22,7 +22,7 @@ from stockade.core.context import NONCE_SIZE, Context, Outside
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
-from stockade.core.operation import BoundOperation, Identify, Output, Service, Unprepared
+from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
 from stockade.core.replay import Replay
 from stockade.protocol import chunked
@@ -241,8 +241,6 @@ class Gateway:
                     return output
             except Outside as asked:
                 answers[asked.name] = asked.question()
-            except Unprepared:
-                prepared = running.prepare(ctx, bound, params, record)
             except Exception:
                 _write_held(held, ctx.record)
                 raise

@@ -36,6 +36,8 @@ SERVICES_FOLDER = Path(package.__file__).parent / "services"
 
 UNKNOWN_ACTIONS: Mapping[str, str] = MappingProxyType(
     {
+        "kms:Decapsulate": "younger than the table; AWS's API reference names it",
+        "kms:Encapsulate": "as kms:Decapsulate",
         "access-analyzer:CreateServiceLinkedAnalyzer": "newer than the table",
         "access-analyzer:DeleteServiceLinkedAnalyzer": "newer than the table",
     }
@@ -77,6 +79,9 @@ OTHER_LEVELS: Mapping[str, str] = MappingProxyType(
         "kms:re_encrypt": "AWS records all cryptographic operations as reads",
         "kms:generate_data_key": "AWS records all cryptographic operations as reads",
         "kms:generate_data_key_without_plaintext": "as the other cryptographic operations",
+        "kms:generate_data_key_pair": "as the other cryptographic operations",
+        "kms:generate_data_key_pair_without_plaintext": "as the other cryptographic operations",
+        "kms:derive_shared_secret": "as the other cryptographic operations",
         "kms:generate_random": "as the other cryptographic operations",
         "kms:generate_mac": "as the other cryptographic operations",
         "kms:verify_mac": "as the other cryptographic operations",

@@ -19,7 +19,7 @@ from stockade.app import Stockade
 from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.errors import AwsError
-from stockade.core.operation import Output, Service, Unprepared
+from stockade.core.operation import Output, Service
 from stockade.protocol.catalogue import ServiceEntry
 from stockade.testing.transport import session
 from tests.services.test_authorization import allow, policy, user
@@ -42,10 +42,7 @@ def parameter_store(log: Log) -> Service:
     @ssm.operation(access=on_everything("ssm:PutParameter"), writes=True, prepare=prepare)
     def put_parameter(ctx: Context, prepared: str, *, name: str, value: str) -> Output:
         """Note what was prepared."""
-        del name
-        if value == "late" and "too late" not in log:
-            log.append("too late")
-            raise Unprepared
+        del name, value
         log.append(f"{prepared} in a {'write' if ctx.unit.writes else 'read'}")
         return {"Version": 1}
 
@@ -115,8 +112,3 @@ def test_only_what_writes_can_prepare() -> None:
     service = Service(ServiceEntry(name="ssm", signing_name="ssm", target_prefix="AmazonSSM"))
     with pytest.raises(TypeError, match="nothing to prepare for"):
         service.operation(access=on_everything("ssm:GetParameter"), prepare=print)
-
-
-def test_what_no_longer_fits_is_prepared_again(aws: boto3.Session, log: Log) -> None:
-    aws.client("ssm").put_parameter(Name="p", Value="late")
-    assert log == ["prepare in a read", "too late", "prepare in a read", "LATE in a write"]

@@ -36,13 +36,6 @@ Prepare = Callable[..., Any]
 """(ctx, the input by the model's names, *what the access resolver loaded) -> a value."""
 
 
-class Unprepared(Exception):
-    """What was prepared no longer fits what is stored: prepare again, and write then.
-
-    A handler raises it before it has changed anything.
-    """
-
-
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One operation that a service serves."""
 
@@ -138,8 +131,8 @@ class Service:
         It is called once the caller is allowed, in a unit that reads, and may refuse by an
         AwsError. Between reading and what is slow it calls `ctx.unit.rest()`: a store in memory has
         one connection for all. Then the write begins and decides anew, with what is stored by then:
-        the handler must hold what was prepared against it, and may raise `Unprepared` to have it
-        prepared again. Within the write of another operation it runs in that one's transaction.
+        the handler must hold what was prepared against it. Within the write of another operation it
+        runs in that one's transaction.
         """
         if prepare is not None and not writes:
             raise TypeError("what does not write has nothing to prepare for")

@@ -17,7 +17,6 @@ from stockade.services.kms import fresh, pool
 from stockade.services.kms.resources import MATERIALS
 from stockade.services.kms.specs import SPECS
 from stockade.store.resources import Scope
-from stockade.store.unit import Unit
 
 SCOPE = Scope("000000000000", "us-east-1")
 QUICK = sorted(set(SPECS) - {"SM2", "RSA_3072", "RSA_4096"})
@@ -96,24 +95,40 @@ def test_the_key_is_sealed_in_the_pool(stockade: Stockade) -> None:
     assert b"nobody reads" not in row.sealed.box
 
 
-def test_who_comes_too_late_for_the_last_key_has_one_made(
+def test_with_an_empty_pool_no_write_waits_for_a_key(
     stockade: Stockade, kms: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    last = keypairs.generate("RSA_2048")
-    fill(stockade, "RSA_2048", last)
-    found, has = [], pool.has
+    generate, written = keypairs.generate, []
 
-    def and_then_somebody_takes_it(unit: Unit, spec: str) -> bool:
-        found.append(has(unit, spec))
-        unit.rest()
-        with stockade.store.write() as other:
-            for key in other.find(pool.POOL, pool.SCOPE, "spec", spec):
-                other.delete(pool.POOL, pool.SCOPE, key.id)
-        return found[-1]
+    def and_meanwhile_somebody_writes(spec: str) -> bytes:
+        fill(stockade, "RSA_3072", b"three")
+        written.append(spec)
+        return generate(spec)
 
-    monkeypatch.setattr(pool, "has", and_then_somebody_takes_it)
-    assert material(stockade, create_rsa(kms)) != last
-    assert found == [True, False]
+    monkeypatch.setattr(keypairs, "generate", and_meanwhile_somebody_writes)
+    create_rsa(kms)
+    assert written == ["RSA_2048"]
+
+
+def test_every_key_is_another_one(stockade: Stockade, kms: Any) -> None:
+    assert material(stockade, create_rsa(kms)) != material(stockade, create_rsa(kms))
+
+
+def test_a_data_key_pair_and_a_wrapping_key_come_from_the_pool(
+    stockade: Stockade, kms: Any
+) -> None:
+    ready = keypairs.generate("RSA_2048")
+    fill(stockade, "RSA_2048", ready)
+    key_id = kms.create_key()["KeyMetadata"]["KeyId"]
+    pair = kms.generate_data_key_pair(KeyId=key_id, KeyPairSpec="RSA_2048")
+    assert pair["PrivateKeyPlaintext"] == ready
+    fill(stockade, "RSA_2048", ready)
+    key_id = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
+    parameters = kms.get_parameters_for_import(
+        KeyId=key_id, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048"
+    )
+    assert parameters["PublicKey"] == pair["PublicKey"]
+    assert pooled(stockade, "RSA_2048") == 0
 
 
 def test_a_young_deployment_fills_no_pool(stockade: Stockade) -> None:

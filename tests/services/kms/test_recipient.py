@@ -77,6 +77,39 @@ def test_data_key_for_an_enclave(kms: Any, key_id: str, clock: TestClock) -> Non
     assert opened(answer) == kms.decrypt(CiphertextBlob=answer["CiphertextBlob"])["Plaintext"]
 
 
+def test_data_key_pair_for_an_enclave(kms: Any, key_id: str, clock: TestClock) -> None:
+    recipient = ENCLAVE.recipient(clock.now)
+    answer = kms.generate_data_key_pair(KeyId=key_id, KeyPairSpec="RSA_2048", Recipient=recipient)
+    assert members(answer) == {
+        "CiphertextForRecipient",
+        "KeyId",
+        "KeyPairSpec",
+        "PrivateKeyCiphertextBlob",
+        "PublicKey",
+    }
+    kept = kms.decrypt(CiphertextBlob=answer["PrivateKeyCiphertextBlob"])["Plaintext"]
+    assert opened(answer) == kept
+
+
+def test_shared_secret_for_an_enclave(kms: Any, clock: TestClock) -> None:
+    made = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")["KeyMetadata"]
+    public = spki(ec.generate_private_key(ec.SECP256R1()).public_key())
+    arguments = {
+        "KeyId": made["KeyId"],
+        "KeyAgreementAlgorithm": "ECDH",
+        "PublicKey": public,
+    }
+    recipient = ENCLAVE.recipient(clock.now)
+    answer = kms.derive_shared_secret(**arguments, Recipient=recipient)
+    assert members(answer) == {
+        "CiphertextForRecipient",
+        "KeyAgreementAlgorithm",
+        "KeyId",
+        "KeyOrigin",
+    }
+    assert opened(answer) == kms.derive_shared_secret(**arguments)["SharedSecret"]
+
+
 def test_random_bytes_for_an_enclave(kms: Any, clock: TestClock) -> None:
     recipient = ENCLAVE.recipient(clock.now)
     answer = kms.generate_random(NumberOfBytes=1024, Recipient=recipient)

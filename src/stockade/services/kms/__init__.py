@@ -2,8 +2,11 @@
 """AWS KMS; importing it declares every operation."""
 
 from stockade.services.kms import (
+    agreement,
     aliases,
     connecting,
+    data_key_pairs,
+    encapsulating,
     encrypting,
     grants,
     importing,
@@ -20,8 +23,11 @@ from stockade.services.kms import (
 from stockade.services.kms.service import kms
 
 __all__ = [
+    "agreement",
     "aliases",
     "connecting",
+    "data_key_pairs",
+    "encapsulating",
     "encrypting",
     "grants",
     "importing",

@@ -70,6 +70,18 @@ class InvalidCiphertextException(AwsError):
     code = "InvalidCiphertextException"
 
 
+class KMSInvalidSignatureException(AwsError):
+    """A signature that is not one of this message by this key."""
+
+    code = "KMSInvalidSignatureException"
+
+
+class KMSInvalidMacException(AwsError):
+    """An HMAC that is not that of this message under this key."""
+
+    code = "KMSInvalidMacException"
+
+
 class IncorrectKeyMaterialException(AwsError):
     """Imported material that is not what the key can take."""
 
@@ -92,18 +104,6 @@ class ConflictException(AwsError):
     """A rotation that another one is in the way of."""
 
     code = "ConflictException"
-
-
-class KMSInvalidSignatureException(AwsError):
-    """A signature that is not one of this message by this key."""
-
-    code = "KMSInvalidSignatureException"
-
-
-class KMSInvalidMacException(AwsError):
-    """An HMAC that is not that of this message under this key."""
-
-    code = "KMSInvalidMacException"
 
 
 class InvalidGrantTokenException(AwsError):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import msgspec
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from stockade.core.context import Context
 from stockade.core.ports import Transactions
+from stockade.crypto import keypairs
 from stockade.crypto.aead import Tampered
 from stockade.services.kms.errors import ExpiredImportTokenException, InvalidImportTokenException
 from stockade.services.kms.resources import Key
@@ -41,19 +41,18 @@ class ImportToken(msgspec.Struct, frozen=True, kw_only=True):
 
     def wrapping_key(self) -> rsa.RSAPrivateKey:
         """Return the private key that opens what came with the token."""
-        key = serialization.load_der_private_key(self.private_key, password=None)
+        key = keypairs.load_private(self.private_key)
         assert isinstance(key, rsa.RSAPrivateKey), "wrapping keys are RSA keys"
         return key
 
 
 def issue(ctx: Context, key: Key, algorithm: str, wrapping: rsa.RSAPrivateKey) -> bytes:
     """Return a token for a key, good for 24 hours."""
-    private_key = wrapping.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+    token = ImportToken(
+        algorithm=algorithm,
+        valid_to=ctx.now + LIFETIME,
+        private_key=keypairs.private_der(wrapping),
     )
-    token = ImportToken(algorithm=algorithm, valid_to=ctx.now + LIFETIME, private_key=private_key)
     _prepare(ctx, key.scope)
     return ctx.seal(key.scope, _place(key), msgspec.msgpack.encode(token)).box
 

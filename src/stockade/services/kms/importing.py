@@ -34,8 +34,7 @@ def get_parameters_for_import(
     imported.must_be_external(key)
     lifecycle.must_allow(key, lifecycle.GET_PARAMETERS_FOR_IMPORT)
     wrapping.must_suit(key, wrapping_algorithm, wrapping_key_spec)
-    ctx.unit.rest()  # to make an RSA key may take a second
-    private = wrapping.fresh_key(wrapping_key_spec)
+    private = wrapping.fresh_key(ctx, wrapping_key_spec)
     public = private.public_key()
     return {
         "KeyId": key.arn,

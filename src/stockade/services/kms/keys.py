@@ -33,10 +33,7 @@ from stockade.services.kms.access import (
     find_key,
     own_key_named,
 )
-from stockade.services.kms.errors import (
-    UnsupportedOperationException,
-    ValidationException,
-)
+from stockade.services.kms.errors import ValidationException
 from stockade.services.kms.paging import listed
 from stockade.services.kms.ready import check_tokens
 from stockade.services.kms.resources import KEYS, Key, KeyState, MultiRegion, Origin
@@ -56,19 +53,9 @@ def _creation(ctx: Context, params: Mapping[str, Any]) -> Touched:
     )
 
 
-def _pair(ctx: Context, params: Mapping[str, Any]) -> bytes | None:
-    """Return the pair of an asymmetric key, which takes long to make, before the write."""
-    spec, _ = specs.chosen(
-        params.get("KeySpec"), params.get("CustomerMasterKeySpec"), params.get("KeyUsage")
-    )
-    own = params.get("Origin", "AWS_KMS") == "AWS_KMS"
-    return fresh.prepared_pair(ctx, spec) if own else None
-
-
-@kms.operation(access=_creation, writes=True, prepare=_pair)
+@kms.operation(access=_creation, writes=True)
 def create_key(
     ctx: Context,
-    pair: bytes | None,
     *,
     policy: str | None = None,
     description: str = "",
@@ -107,7 +94,7 @@ def create_key(
         custom_key_store_id=custom_key_store_id or "",
         xks_key_id=xks_key_id or "",
     )
-    key = _with_material(ctx, key, pair)
+    key = _with_material(ctx, key)
     ctx.unit.put(KEYS, ctx.scope, key)
     ctx.created.append((key.arn, "AWS::KMS::Key"))
     return {"KeyMetadata": view.metadata(key)}
@@ -214,11 +201,11 @@ def cancel_key_deletion(ctx: Context, key: Key, *, key_id: str) -> Output:
 
 def _new_id(ctx: Context, *, multi_region: bool) -> str:
     """Return a key id; one of a multi-Region key begins with `mrk-` and has no dashes (kms-29)."""
-    fresh = ctx.random(16)
-    return f"mrk-{fresh.hex()}" if multi_region else uuid_of(fresh)
+    random = ctx.random(16)
+    return f"mrk-{random.hex()}" if multi_region else uuid_of(random)
 
 
-def _with_material(ctx: Context, key: Key, pair: bytes | None) -> Key:
+def _with_material(ctx: Context, key: Key) -> Key:
     """Return a new key with its first material, or waiting for it, as its origin has it."""
     if key.origin in ("AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"):
         return stored_keys.with_material(ctx, key)
@@ -229,11 +216,7 @@ def _with_material(ctx: Context, key: Key, pair: bytes | None) -> Key:
     if key.origin == "EXTERNAL":
         import_formats.must_be_importable(key.key_spec)
         return replace(key, state="PendingImport")
-    if key.origin != "AWS_KMS":
-        raise UnsupportedOperationException(
-            f"Stockade does not make keys with Origin {key.origin} yet."
-        )
-    secret = fresh.material(ctx, specs.SPECS[key.key_spec], pair)
+    secret = fresh.fresh_material(ctx, specs.SPECS[key.key_spec])
     return replace(key, material_id=materials.keep(ctx, key.scope, key.key_id, secret).material_id)
 
 

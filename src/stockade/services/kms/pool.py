@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from stockade.core.ports import Transactions
 from stockade.crypto import keypairs
 from stockade.store.resources import Collection, Scope
 from stockade.store.vault import Sealed
@@ -35,7 +36,7 @@ SCOPE = Scope("", "")
 
 SETTLING = timedelta(seconds=10)
 """How long a deployment runs before its keeper makes keys: those of tests never do."""
-BUSY_PAUSE = timedelta(seconds=30)
+BUSY_PAUSE = timedelta(seconds=5)
 BUSY_FACTOR, BUSY_SLACK_SECONDS = 1.5, 0.02
 """When a key shows that the host is busy: wall against CPU seconds."""
 
@@ -61,15 +62,14 @@ POOL: Collection[PooledKey] = Collection(
 )
 
 
-def has(unit: Unit, spec: str) -> bool:
-    """Tell whether there is a key of `spec` to take."""
-    return spec in SIZES and bool(unit.find(POOL, SCOPE, "spec", spec, limit=1))
-
-
 def take(ctx: Context, spec: str) -> bytes | None:
-    """Take a key of `spec` out of the pool, in a unit that writes; None where there is none."""
-    if spec not in SIZES:
+    """Take a key of `spec` out of the pool; None where there is none."""
+    if not ctx.unit.find(POOL, SCOPE, "spec", spec, limit=1):
         return None
+    return ctx.port(Transactions).change(ctx, lambda ctx: _taken(ctx, spec))
+
+
+def _taken(ctx: Context, spec: str) -> bytes | None:
     for key in ctx.unit.find(POOL, SCOPE, "spec", spec, limit=1):
         ctx.unit.delete(POOL, SCOPE, key.id)
         return ctx.unseal(SCOPE, key.place, key.sealed)

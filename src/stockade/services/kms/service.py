@@ -7,6 +7,12 @@ What AWS promises here, and the file that keeps it:
 * A spec has a usage and its algorithms                               specs.py
 * Encrypt, Decrypt, ReEncrypt, data keys                               encrypting.py, ready.py
 * Symmetric material under a per-call derived key, in our own blobs    symmetric.py, envelope.py
+* The two ways to encrypt: blobs, and RSA's bare blocks                ciphertexts.py, asymmetric.py
+* Signatures, public keys, HMACs                                       signing.py, macs.py
+* New material of every spec; RSA keys come from a pool                fresh.py, pool.py, pairs.py
+* Data key pairs                                                       data_key_pairs.py
+* Shared secrets by ECDH                                               agreement.py
+* Shared secrets by ML-KEM                                             encapsulating.py
 * One policy a key, without which nobody gets in; the lock-out check   policies.py, access.py
 * Key policies that mean who was there when they were put              trusted.py
 * Aliases point at keys and can be moved                               aliases.py

@@ -51,10 +51,12 @@ def metadata(key: Key) -> dict[str, Any]:
 
 
 def material(member: str, key: Key, material_id: str) -> dict[str, str]:
-    """Return the member that names a key's material: of symmetric keys that have it here alone."""
-    if key.key_spec != SYMMETRIC or key.custom_key_store_id:
-        return {}
-    return {member: material_id}
+    """Return the member that names a key's material, where AWS does.
+
+    It does so of symmetric keys that are in no custom key store.
+    """
+    named = key.key_spec == SYMMETRIC and not key.custom_key_store_id
+    return {member: material_id} if named else {}
 
 
 def algorithms(key: Key) -> dict[str, list[str]]:

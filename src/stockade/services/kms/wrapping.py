@@ -15,8 +15,9 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from stockade.crypto import unwrapping
-from stockade.services.kms import specs
+from stockade.core.context import Context
+from stockade.crypto import keypairs, unwrapping
+from stockade.services.kms import fresh, specs
 from stockade.services.kms.errors import (
     InvalidCiphertextException,
     UnsupportedOperationException,
@@ -24,9 +25,7 @@ from stockade.services.kms.errors import (
 )
 from stockade.services.kms.resources import Key
 
-KEY_SIZES: Mapping[str, int] = MappingProxyType(
-    {"RSA_2048": 2048, "RSA_3072": 3072, "RSA_4096": 4096}
-)
+KEY_SPECS = frozenset({"RSA_2048", "RSA_3072", "RSA_4096"})
 
 
 class Algorithm(NamedTuple):
@@ -55,7 +54,7 @@ def must_suit(key: Key, algorithm: str, wrapping_spec: str) -> None:
     """Refuse a way of wrapping that AWS does not have, or not for this kind of key."""
     if algorithm not in ALGORITHMS:
         raise UnsupportedOperationException(f"The wrapping algorithm {algorithm} is not supported.")
-    if wrapping_spec not in KEY_SIZES:
+    if wrapping_spec not in KEY_SPECS:
         raise UnsupportedOperationException(
             f"The wrapping key spec {wrapping_spec} is not supported."
         )
@@ -73,9 +72,11 @@ def _too_long(spec: str, wrapping_spec: str) -> bool:
     return spec == "ECC_NIST_P521" and wrapping_spec == "RSA_2048"
 
 
-def fresh_key(wrapping_spec: str) -> rsa.RSAPrivateKey:
+def fresh_key(ctx: Context, wrapping_spec: str) -> rsa.RSAPrivateKey:
     """Return a wrapping key that was never used."""
-    return rsa.generate_private_key(public_exponent=65_537, key_size=KEY_SIZES[wrapping_spec])
+    private = keypairs.load_private(fresh.fresh_pair(ctx, wrapping_spec))
+    assert isinstance(private, rsa.RSAPrivateKey), "wrapping keys are RSA keys"
+    return private
 
 
 def unwrap(key: rsa.RSAPrivateKey, algorithm: str, wrapped: bytes) -> bytes:

@@ -218,6 +218,10 @@ def _of_key(ctx: Context, key: Key | None, name: str) -> tuple[str, ...] | None:
         return (key.origin,)
     if name == "kms:multiregion":
         return (str(key.multi_region is not None).lower(),)
+    if name == "kms:multiregionkeytype":
+        if key.multi_region is None:
+            return None
+        return ("REPLICA" if key.is_replica else "PRIMARY",)
     if name == "kms:resourcealiases":
         aliases = ctx.unit.find(ALIASES, key.scope, "key", key.key_id)
         return tuple(alias.name for alias in aliases) or None

@@ -135,14 +135,16 @@ def schedule_key_deletion(
     if pending_window_in_days not in WINDOWS:
         raise ValidationException("PendingWindowInDays must be between 7 and 30 inclusive.")
     lifecycle.must_allow(key, lifecycle.SCHEDULE_DELETION)
-    end = ctx.now + timedelta(days=pending_window_in_days)
-    _store(ctx, replace(key, state="PendingDeletion", deletion_date=end))
-    return {
+    changed = _waiting(ctx, key, pending_window_in_days)
+    _store(ctx, changed)
+    answer = {
         "KeyId": key.arn,
-        "DeletionDate": end,
-        "KeyState": "PendingDeletion",
+        "KeyState": changed.state,
         "PendingWindowInDays": pending_window_in_days,
     }
+    if changed.deletion_date is not None:
+        answer["DeletionDate"] = changed.deletion_date
+    return answer
 
 
 @kms.operation(access=own_key_named("kms:CancelKeyDeletion"), writes=True)
@@ -169,6 +171,14 @@ def _with_material(ctx: Context, key: Key) -> Key:
             f"Stockade does not make keys of {key.key_spec} with Origin {key.origin} yet."
         )
     return replace(key, material_id=materials.generate(ctx, key.scope, key.key_id).material_id)
+
+
+def _waiting(ctx: Context, key: Key, days: int) -> Key:
+    """Return a key that waits for its deletion; a primary waits for its replicas' first."""
+    if key.multi_region is not None and not key.is_replica and key.multi_region.replicas:
+        return replace(key, state="PendingReplicaDeletion", pending_window_days=days)
+    end = ctx.now + timedelta(days=days)
+    return replace(key, state="PendingDeletion", deletion_date=end)
 
 
 def _switch(ctx: Context, key: Key, state: KeyState) -> Output:

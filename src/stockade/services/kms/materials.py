@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from stockade.core.context import Context
 from stockade.services.kms import envelope
 from stockade.services.kms.resources import MATERIALS, Key, Material, material_place
@@ -25,6 +27,15 @@ def keep(ctx: Context, scope: Scope, key_id: str, secret: bytes) -> Material:
     )
     ctx.unit.put(MATERIALS, scope, material)
     return material
+
+
+def copy_missing(ctx: Context, source: Key, target: Key) -> None:
+    """Give a key's row in another Region the backing keys that it lacks, sealed for its Region."""
+    for material in ctx.unit.find(MATERIALS, source.scope, "key", source.key_id):
+        if ctx.unit.get(MATERIALS, target.scope, material.material_id) is None:
+            secret = ctx.unseal(source.scope, material.place, material.sealed)
+            sealed = ctx.seal(target.scope, material.place, secret)
+            ctx.unit.put(MATERIALS, target.scope, replace(material, sealed=sealed))
 
 
 def current(ctx: Context, key: Key) -> bytes:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from stockade.core.context import Context, ServiceEvent
-from stockade.services.kms import materials
+from stockade.services.kms import materials, multi_region
 from stockade.services.kms.resources import ALIASES, KEYS, Key, Rotation
 from stockade.services.kms.service import kms
 
@@ -23,7 +23,10 @@ def keep(ctx: Context, key: Key) -> Key | None:
         _delete(ctx, key)
         _tell(ctx, key, "DeleteKey")
         return None
+    if key.ready is not None and key.ready <= ctx.now:
+        return multi_region.make_ready(ctx, key)
     rotated = _rotate(ctx, key)
+    multi_region.synchronize(ctx, rotated)
     _tell(ctx, key, "RotateKey")
     return rotated
 
@@ -47,6 +50,7 @@ def _rotate(ctx: Context, key: Key) -> Key:
 def _delete(ctx: Context, key: Key) -> None:
     """Wipe the material and take the aliases with it; nothing brings the key back."""
     materials.wipe(ctx, key)
+    multi_region.forget(ctx, key)
     for alias in ctx.unit.find(ALIASES, key.scope, "key", key.key_id):
         ctx.unit.delete(ALIASES, key.scope, alias.name)
 

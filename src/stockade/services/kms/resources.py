@@ -36,6 +36,8 @@ class MultiRegion(msgspec.Struct, frozen=True, kw_only=True):
     """The Region of the primary key."""
     replicas: tuple[str, ...] = ()
     """The Regions of its replicas."""
+    next_primary: str = ""
+    """The Region that is to have the primary key, while that is Updating."""
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     """The current KeyMaterialId: what Encrypt uses; empty until there is material."""
     rotation: Rotation | None = None
     multi_region: MultiRegion | None = None
+    pending_window_days: int = 0
+    """The waiting period of a primary key that first waits for its replicas' end."""
     ready: datetime | None = None
     """When a key that is Creating or Updating is to be ready."""
     expires: datetime | None = None
@@ -83,12 +87,17 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         return Scope(self.account, self.region)
 
     @property
+    def is_replica(self) -> bool:
+        """Whether the key follows a primary key in another Region."""
+        return self.multi_region is not None and self.multi_region.primary != self.region
+
+    @property
     def due(self) -> datetime | None:
         """When the key next needs attention: the first of the dates that its state has."""
         if self.state == "PendingDeletion":
             return self.deletion_date
         dates = [self.ready, self.expires]
-        if self.state == "Enabled" and self.rotation is not None:
+        if self.state == "Enabled" and self.rotation is not None and not self.is_replica:
             dates.append(self.rotation.next_date)
         return min((date for date in dates if date is not None), default=None)
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
+from stockade.services.kms import multi_region
 from stockade.services.kms.access import key_named, own_key_named
 from stockade.services.kms.lifecycle import ROTATION, ROTATION_STATUS, must_allow
 from stockade.services.kms.resources import KEYS, Key, Rotation
@@ -24,12 +25,13 @@ def enable_key_rotation(
     """Have the key's material replaced every 90 to 2,560 days, the first time a period from now."""
     del key_id
     must_allow(key, ROTATION)
+    _must_lead(key)
     if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
         rotation = Rotation(
             period_days=rotation_period_in_days,
             next_date=ctx.now + timedelta(days=rotation_period_in_days),
         )
-        ctx.unit.put(KEYS, key.scope, replace(key, rotation=rotation))
+        _put(ctx, replace(key, rotation=rotation))
     return {}
 
 
@@ -38,7 +40,8 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id
     must_allow(key, ROTATION)
-    ctx.unit.put(KEYS, key.scope, replace(key, rotation=None))
+    _must_lead(key)
+    _put(ctx, replace(key, rotation=None))
     return {}
 
 
@@ -53,3 +56,15 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
         if key.state == "Enabled":
             status["NextRotationDate"] = key.rotation.next_date
     return status
+
+
+def _must_lead(key: Key) -> None:
+    """Refuse a replica: it rotates with its primary."""
+    if key.is_replica:
+        multi_region.must_be_primary(key)
+
+
+def _put(ctx: Context, key: Key) -> None:
+    """Store a key whose rotation changed, in all its Regions."""
+    ctx.unit.put(KEYS, key.scope, key)
+    multi_region.synchronize(ctx, key)

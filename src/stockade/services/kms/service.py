@@ -11,6 +11,7 @@ What AWS promises here, and the file that keeps it:
 * Aliases point at keys and can be moved                               aliases.py
 * Tags                                                                 tags.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
+* One key in several Regions, each of which works alone                multi_region.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
 
 Reference: facts kms-1 to kms-39.

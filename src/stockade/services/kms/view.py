@@ -33,6 +33,8 @@ def metadata(key: Key) -> dict[str, Any]:
         shown["MultiRegionConfiguration"] = _multi_region(key, key.multi_region)
     if key.key_spec == SYMMETRIC and key.material_id:
         shown["CurrentKeyMaterialId"] = key.material_id
+    if key.state == "PendingReplicaDeletion":
+        shown["PendingDeletionWindowInDays"] = key.pending_window_days
     if key.deletion_date is not None:
         shown["DeletionDate"] = key.deletion_date
     return shown

@@ -25,6 +25,7 @@ BODY_LIMIT = 1_048_576
 PASSPHRASE_VARIABLE = "STOCKADE_PASSPHRASE"  # noqa: S105  a name, not a secret
 NEW_PASSPHRASE_VARIABLE = "STOCKADE_NEW_PASSPHRASE"  # noqa: S105  a name, not a secret
 PROXIES_VARIABLE = "STOCKADE_TRUSTED_PROXIES"
+ATTESTATION_VARIABLE = "STOCKADE_ATTESTATION_ROOTS"
 IGNORE_ENDPOINTS_VARIABLE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 _ELSEWHERE = frozenset(
@@ -64,6 +65,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Below which hosts are named as AWS's are."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of proxies whose word on a request's origin is taken."""
+    attestation_roots: Path | None = None
+    """Root certificates (PEM) that enclaves' attestation documents are held against; None: AWS's
+    Nitro root alone."""
+    cloudhsm: tuple[str, ...] = ()
+    """CloudHSM clusters and the PKCS#11 tokens that play them: `cluster-...=pkcs11:...`."""
+    xks_proxies: tuple[str, ...] = ()
+    """Where proxies of external key stores are reached: `https://NAME=https://HOST:PORT`."""
 
     @property
     def store_url(self) -> str:
@@ -128,6 +136,12 @@ def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, .
     """Return the networks of trusted proxies, where the environment gives some."""
     listed = environment.get(PROXIES_VARIABLE, "").split(",")
     return tuple(network.strip() for network in listed if network.strip())
+
+
+def attestation_roots(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file of root certificates for attestation documents, where there is one."""
+    path = environment.get(ATTESTATION_VARIABLE)
+    return Path(path) if path else None
 
 
 def endpoint(environment: Mapping[str, str] = os.environ) -> str:

@@ -46,7 +46,8 @@ def told(case: Case) -> str:
     ]
     for name, value in asdict(layers).items():
         shown = [_document(policy) for policy in _policies(value)]
-        lines.append(f"{name}: {value}" if isinstance(value, str | bool | None) else f"{name}:")
+        plain = callable(value) or isinstance(value, str | bool | None)
+        lines.append(f"{name}: {value}" if plain else f"{name}:")
         lines += [f"  {text}" for text in shown]
     return "\n".join(lines)
 
@@ -77,9 +78,10 @@ def _fewer_layers(layers: Layers) -> Iterator[Layers]:
     for name in ("scp", "rcp"):
         for levels in _fewer_levels(getattr(layers, name)):
             yield replace(layers, **{name: levels})
-    for name in ("granted", "resource_must_allow"):
-        if getattr(layers, name):
-            yield replace(layers, **{name: False})
+    if layers.granted is not None:
+        yield replace(layers, granted=None)
+    if layers.resource_must_allow:
+        yield replace(layers, resource_must_allow=False)
 
 
 def _fewer_levels(levels: Levels) -> Iterator[Levels]:
@@ -132,7 +134,7 @@ def _context(case: Case) -> dict[str, tuple[str, ...]]:
 def _policies(value: Any) -> list[Policy]:
     if isinstance(value, tuple):
         return [policy for one in value for policy in _policies(one)]
-    return [] if isinstance(value, str | bool | None) else [value]
+    return [] if callable(value) or isinstance(value, str | bool | None) else [value]
 
 
 def _document(policy: Policy) -> str:

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from stockade.policy.decide import ENDPOINT, GRANT, IDENTITY, RCP, RESOURCE, SCP, Decision, Query
+from stockade.policy.decide import (
+    BOUNDARY,
+    ENDPOINT,
+    GRANT,
+    IDENTITY,
+    RCP,
+    RESOURCE,
+    SCP,
+    SESSION,
+    Decision,
+    Query,
+)
 from stockade.policy.explain import denial_text, trace
+from stockade.policy.principals import BY_ACCOUNT, BY_ROLE, DIRECTLY, NOT_NAMED
 from tests.policy.build import (
     ALICE,
     ALICE_ARN,
@@ -94,7 +106,7 @@ def test_an_endpoint_policy_must_let_the_call_through() -> None:
 @pytest.mark.fact("iam-5")
 def test_a_grant_allows_what_nothing_denies() -> None:
     key_policy = resource(allow("kms:*", principal={"AWS": ROOT_ARN}))
-    given = with_(layers(resource=key_policy, must_allow=True), granted=True)
+    given = with_(layers(resource=key_policy, must_allow=True), granted=lambda: DIRECTLY)
     for caller in (ALICE, CAROL, SERVICE):
         assert ask(caller, given) == Decision("allowed", GRANT)
     assert ask(ALICE, with_(given, boundary=NOTHING, session=())).allowed
@@ -103,6 +115,33 @@ def test_a_grant_allows_what_nothing_denies() -> None:
     assert ask(ALICE, with_(given, resource=against)).policy_type == RESOURCE
     assert ask(ALICE, with_(given, scp=((NOTHING,),))) == Decision("implicitDeny", SCP)
     assert ask(ALICE, with_(given, rcp=((NOTHING,),))) == Decision("implicitDeny", RCP)
+
+
+@pytest.mark.fact("iam-5")
+def test_how_firmly_a_grant_names_the_caller_counts() -> None:
+    key_policy = resource(allow("kms:*", principal={"AWS": ROOT_ARN}))
+    plain = layers(resource=key_policy, must_allow=True)
+    silent = Decision("implicitDeny", IDENTITY)
+    assert ask(ALICE, with_(plain, granted=lambda: NOT_NAMED)) == silent
+    to_role = with_(plain, granted=lambda: BY_ROLE)
+    assert ask(ALICE, to_role) == Decision("allowed", GRANT)
+    assert ask(ALICE, with_(to_role, boundary=NOTHING)).policy_type == BOUNDARY
+    assert ask(ALICE, with_(to_role, session=())).policy_type == SESSION
+    to_account = with_(plain, granted=lambda: BY_ACCOUNT)
+    assert ask(ALICE, to_account) == silent
+    carol = with_(to_account, identity=(EVERYTHING,))
+    assert ask(CAROL, carol) == Decision("allowed", GRANT)
+    assert not ask(CAROL, with_(carol, boundary=NOTHING)).allowed
+
+
+def test_grants_are_asked_last() -> None:
+    def never() -> int:
+        raise AssertionError("asked although the policies allow, or deny")
+
+    key_policy = resource(allow("kms:*", principal={"AWS": ROOT_ARN}))
+    given = with_(layers(EVERYTHING, resource=key_policy, must_allow=True), granted=never)
+    assert ask(ALICE, given).allowed
+    assert not ask(ALICE, with_(given, identity=(identity(deny()),))).allowed
 
 
 def test_what_aws_owns_cannot_be_written() -> None:

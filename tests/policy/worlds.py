@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stockade.policy.compile import Policy, compile_policy
 from stockade.policy.decide import Layers, Levels, Principal, Query
 from stockade.policy.document import Kind, parse
+from stockade.policy.principals import BY_ACCOUNT, BY_ROLE, DIRECTLY, NOT_NAMED
 
 if TYPE_CHECKING:
     from random import Random
@@ -157,6 +159,10 @@ FAMILIES: tuple[tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...]], .
 )
 
 
+GRANTS = tuple(partial(int, naming) for naming in (NOT_NAMED, BY_ACCOUNT, BY_ROLE, DIRECTLY))
+"""Grants that name the caller more or less firmly."""
+
+
 class World:
     """A handful of policies, and requests that they bear on."""
 
@@ -185,7 +191,7 @@ class World:
             scp=self.levels(),
             rcp=self.levels(),
             endpoint=pick.choice(self.endpoint) if pick.random() < 0.1 else None,
-            granted=pick.random() < 0.05,
+            granted=pick.choice(GRANTS) if pick.random() < 0.1 else None,
         )
         return query, layers
 

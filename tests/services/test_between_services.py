@@ -57,6 +57,29 @@ def parameter_store() -> Service:
         )
         return {}
 
+    @ssm.operation(access=on_everything("ssm:LabelParameterVersion"), writes=True)
+    def label_parameter_version(ctx: Context, *, name: str, labels: list[str]) -> Output:
+        """Make a grant for itself on the caller's behalf, and tell its id."""
+        members = {
+            "KeyId": name,
+            "GranteePrincipal": SSM,
+            "RetiringPrincipal": SSM,
+            "Operations": labels,
+            "Constraints": {"EncryptionContextEquals": {"PARAMETER_ARN": "p"}},
+        }
+        made = ctx.call("kms", "CreateGrant", members, by=SSM)
+        return {"InvalidLabels": [made["GrantId"]]}
+
+    @ssm.operation(access=on_everything("ssm:GetParameterHistory"))
+    def get_parameter_history(ctx: Context, *, name: str, next_token: str = "p") -> Output:
+        """Encrypt in the service's own name, which a grant may let it do."""
+        context = {"PARAMETER_ARN": next_token}
+        members = {"KeyId": name, "Plaintext": b"x", "EncryptionContext": context}
+        ctx.call_as_service(
+            "kms", "Encrypt", members, by=SSM, source_arn=SOURCE, source_account=ACCOUNT
+        )
+        return {}
+
     return ssm
 
 
@@ -196,6 +219,53 @@ def test_a_service_in_its_own_name_is_decided_by_the_key_policy(
     assert record["sourceIPAddress"] == SSM
     assert record["recipientAccountId"] == ACCOUNT
     assert ("errorCode" in record) is not allowed
+
+
+@pytest.mark.fact("kms-1")
+@pytest.mark.fact("kms-34")
+def test_a_service_gets_a_grant_on_its_callers_behalf(
+    stockade: Stockade, aws: boto3.Session, key: str
+) -> None:
+    for_services = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    managing = ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"]
+    document = policy(allow("ssm:*"), allow(managing, Condition=for_services))
+    alice = user(stockade, aws, "alice", document)
+    direct = {"KeyId": key, "GranteePrincipal": f"arn:aws:iam::{ACCOUNT}:root"}
+    with pytest.raises(ClientError, match="not authorized to perform: kms:CreateGrant"):
+        alice.client("kms").create_grant(Operations=["Encrypt"], **direct)
+    ssm = alice.client("ssm")
+    with pytest.raises(ClientError, match=f"User: {SSM} is not authorized"):
+        ssm.get_parameter_history(Name=key)
+    (grant_id,) = ssm.label_parameter_version(Name=key, Labels=["Encrypt"])["InvalidLabels"]
+    ssm.get_parameter_history(Name=key)
+    with pytest.raises(ClientError, match=f"User: {SSM} is not authorized"):
+        ssm.get_parameter_history(Name=key, NextToken="other")
+    with pytest.raises(ClientError, match="not authorized to perform: kms:ListGrants"):
+        alice.client("kms").list_grants(KeyId=key)
+    (listed,) = aws.client("kms").list_grants(KeyId=key)["Grants"]
+    assert (listed["GrantId"], listed["GranteePrincipal"]) == (grant_id, SSM)
+    record = records(aws, "CreateGrant")[-1]
+    assert record["userIdentity"]["invokedBy"] == SSM
+    assert record["responseElements"] == {"grantId": grant_id}
+
+
+@pytest.mark.parametrize(("source_arn", "allowed"), [(SOURCE, True), (f"{SOURCE}-other", False)])
+def test_a_grant_to_a_service_counts_for_its_resource(
+    aws: boto3.Session, key: str, source_arn: str, *, allowed: bool
+) -> None:
+    aws.client("kms").create_grant(
+        KeyId=key,
+        GranteeServicePrincipal=SSM,
+        RetiringServicePrincipal=SSM,
+        Operations=["Encrypt"],
+        Constraints={"SourceArn": source_arn},
+    )
+    ssm = aws.client("ssm")
+    if allowed:
+        ssm.get_parameter_history(Name=key)
+    else:
+        with pytest.raises(ClientError, match=f"User: {SSM} is not authorized"):
+            ssm.get_parameter_history(Name=key)
 
 
 def test_an_unknown_operation_is_a_bug(stockade: Stockade) -> None:

@@ -25,6 +25,7 @@ from stockade.core.identity import Caller
 from stockade.core.ports import Membership, Ports
 from stockade.policy.compile import Policy
 from stockade.policy.controls import RCP_SERVICES, held_by_rcp
+from stockade.policy.principals import DIRECTLY
 from stockade.policy.request import Principal
 from stockade.store.unit import Unit
 from stockade.testing.transport import session
@@ -181,7 +182,9 @@ def test_an_endpoint_policy_holds_and_hides_the_address(stockade: Stockade) -> N
 
 
 def test_a_grant_allows(stockade: Stockade) -> None:
-    demand = Demand(action="kms:Decrypt", arn=KEY, account=A, must_allow=True, granted=True)
+    demand = Demand(
+        action="kms:Decrypt", arn=KEY, account=A, must_allow=True, granted=lambda: DIRECTLY
+    )
     assert not ask(stockade, caller(identity=()), demand=demand)
 
 

@@ -7,14 +7,17 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from stockade import __version__, config
 from stockade.cli.env import variables
 from stockade.cli.options import (
     account_option,
+    attestation_option,
     data_option,
     domain_option,
     examples,
+    key_stores_option,
     proxies_option,
     region_option,
 )
@@ -64,6 +67,8 @@ if TYPE_CHECKING:
 @region_option(f"The Region in the lines to copy. [default: {config.DEFAULT_REGION}]")
 @domain_option
 @proxies_option
+@attestation_option
+@key_stores_option
 @click.pass_obj
 def dev(
     debug: bool,
@@ -76,6 +81,9 @@ def dev(
     region: str | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    attestation_roots: Path | None,
+    cloudhsm: tuple[str, ...],
+    xks_proxies: tuple[str, ...],
 ) -> None:
     """Start a server for development.
 
@@ -97,7 +105,8 @@ def dev(
             _make(settings)
             stack.enter_context(occupancy.settled(data))
             settings = _settings(data, account, region)  # it may just have been given its new seal
-        settings = facing(settings, domains, trusted_proxies)
+        settings = facing(settings, domains, trusted_proxies, attestation_roots)
+        settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
         greeting = _greeting(settings, running.url(listen))
         running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

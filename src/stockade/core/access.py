@@ -38,8 +38,8 @@ class Demand(msgspec.Struct, kw_only=True):
     policy: Policy | None = None
     must_allow: bool = False
     """The rule of KMS keys and role trust: the resource's policy has to take part in the yes."""
-    granted: bool = False
-    """A grant on the resource covers the request: KMS."""
+    granted: Callable[[], int] | None = None
+    """How firmly grants on the resource name the caller, asked if no policy allows: KMS."""
     keys: ConditionKeys = no_keys
     named: str = ""
     """What a denial calls the resource where AWS says its name as asked for and not its ARN."""
@@ -58,6 +58,8 @@ class Touched(msgspec.Struct, kw_only=True):
     """What a caller hears who has the permission, where the resource does not exist."""
     audit: tuple[tuple[str, str], ...] = ()
     """(ARN, type) of the record's `resources`."""
+    noted: Mapping[str, Any] | None = None
+    """The record's `additionalEventData`."""
 
 
 Resolver = Callable[["Context", Mapping[str, Any]], Touched]

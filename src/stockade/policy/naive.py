@@ -58,15 +58,14 @@ def decide_naive(query: Query, layers: Layers) -> tuple[bool, str, str]:
         return False, "implicitDeny", "service control policy"
     if any(not {"direct", "role"} & set(_ways(query, policy)) for policy in endpoint):
         return False, "implicitDeny", "VPC endpoint policy"
-    if layers.granted:
-        return True, "allowed", "grant"
     allows = {
         "identity-based policy": root or _any_allow(query, identity),
         "permissions boundary": not boundary or _any_allow(query, boundary),
         "session policy": layers.session is None or _any_allow(query, session),
     }
     named = {way for policy in resource for way in _ways(query, policy)}
-    return _judge(query.principal, layers, allows, named)
+    judged = _judge(query.principal, layers, allows, named)
+    return judged if judged[0] or layers.granted is None else _granted(layers, allows, judged)
 
 
 def _judge(
@@ -88,6 +87,20 @@ def _judge(
     if not same_account and not named:
         return False, "implicitDeny", "resource-based policy"
     return True, "allowed", "resource-based policy" if role_suffices else own_side
+
+
+def _granted(
+    layers: Layers, allows: dict[str, bool], judged: tuple[bool, str, str]
+) -> tuple[bool, str, str]:
+    """Judge whom the policies do not allow: 3 is named itself, 2 its role, 1 its account."""
+    naming = layers.granted() if layers.granted is not None else 0
+    silent = [policy_type for policy_type, allowed in allows.items() if not allowed]
+    if naming == 3 or (naming == 1 and not silent):
+        return True, "allowed", "grant"
+    if naming != 2:
+        return judged
+    limits = [policy_type for policy_type in silent if policy_type != "identity-based policy"]
+    return (False, "implicitDeny", limits[0]) if limits else (True, "allowed", "grant")
 
 
 def _any_allow(query: Query, policies: tuple[Policy, ...]) -> bool:

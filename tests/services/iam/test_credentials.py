@@ -142,6 +142,24 @@ def test_users_roles_and_sessions_exist_by_their_whole_arn(
         assert {name: directory.principal_exists(unit, name) for name in known} == known
 
 
+def test_a_principal_has_the_unique_id_of_its_calls(stockade: Stockade, aws: boto3.Session) -> None:
+    iam = aws.client("iam")
+    alice = iam.create_user(UserName="Alice", Path="/eng/")["User"]
+    role = iam.create_role(RoleName="Reader", AssumeRolePolicyDocument=trust(ACCOUNT))["Role"]
+    directory = IamDirectory(stockade.vault, known_account=ACCOUNT)
+    known = {
+        f"arn:aws:iam::{ACCOUNT}:root": ACCOUNT,
+        alice["Arn"]: alice["UserId"],
+        role["Arn"]: role["RoleId"],
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/Reader/me": f"{role['RoleId']}:me",
+        f"arn:aws:sts::{ACCOUNT}:federated-user/fred": f"{ACCOUNT}:fred",
+        f"arn:aws:iam::{ACCOUNT}:user/Alice": None,
+        "none": None,
+    }
+    with stockade.store.read() as unit:
+        assert {name: directory.principal_id(unit, name) for name in known} == known
+
+
 def test_a_users_tags_and_name_are_in_the_decision(stockade: Stockade, aws: boto3.Session) -> None:
     own = f"arn:aws:iam::{ACCOUNT}:user/${{aws:username}}"
     alice = user(stockade, aws, "alice", allow("iam:GetUser", own)).client("iam")

@@ -35,6 +35,7 @@ from stockade.services.iam import (
     mfa_devices,
     session_callers,
     sessions,
+    trusted,
 )
 from stockade.services.iam.identity_providers import OidcProvider, SamlProvider
 from stockade.services.iam.lookup import (
@@ -88,6 +89,17 @@ class IamDirectory:
         if arn_or_account == root_arn(fields.account):
             return self._account_exists(unit, fields.account)
         return _entity_exists(unit, fields)
+
+    def principal_id(self, unit: Unit, principal_arn: str) -> str | None:
+        """Return the unique id behind the ARN of an account, user, role or session."""
+        fields = parse_arn(principal_arn)
+        if fields is None or not self.principal_exists(unit, principal_arn):
+            return None
+        return _unique_id(unit, fields)
+
+    def unique_id(self, unit: Unit, arn: str) -> str:
+        """Return the unique id of the user or role that an ARN names."""
+        return trusted.unique_id(unit, arn)
 
     def find_role(self, unit: Unit, role_arn: str) -> Role | None:
         """Return the role of an ARN."""
@@ -216,6 +228,18 @@ def _must_be_open(unit: Unit, account: str) -> None:
     """Refuse the credentials of a closed account."""
     if accounts.is_closed(unit, account):
         raise InvalidClientToken
+
+
+def _unique_id(unit: Unit, fields: Arn) -> str | None:
+    """Return the unique id of a principal that exists."""
+    match (fields.service, *fields.resource.split("/", 2)):
+        case ("sts", "assumed-role", name, session):
+            role = find_role(unit, fields.account, name)
+            return None if role is None else f"{role.role_id}:{session}"
+        case ("sts", "federated-user", *name):
+            return f"{fields.account}:{'/'.join(name)}"
+    entity = entity_of_arn(unit, str(fields))
+    return fields.account if entity is None else entity.unique_id
 
 
 def _entity_exists(unit: Unit, fields: Arn) -> bool:

@@ -3,7 +3,11 @@
 
 from stockade.services.kms import (
     aliases,
+    connecting,
     encrypting,
+    grants,
+    importing,
+    key_stores,
     keys,
     multi_region,
     policies,
@@ -15,7 +19,11 @@ from stockade.services.kms.service import kms
 
 __all__ = [
     "aliases",
+    "connecting",
     "encrypting",
+    "grants",
+    "importing",
+    "key_stores",
     "keys",
     "kms",
     "multi_region",

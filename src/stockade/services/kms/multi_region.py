@@ -12,7 +12,7 @@ reconciler comes by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,39 +20,30 @@ from msgspec.structs import replace
 
 from stockade.core.access import Demand, Touched
 from stockade.core.arn import arn
-from stockade.core.context import Context, ServiceEvent
+from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import lifecycle, materials, policies, view
-from stockade.services.kms.access import Named, demand_on, find_own_key, request_keys
+from stockade.services.kms import condition_keys, imported, lifecycle, materials, policies, view
+from stockade.services.kms.access import Named, demand_on, find_own_key
 from stockade.services.kms.errors import (
     AlreadyExistsException,
     NotFoundException,
     UnsupportedOperationException,
 )
-from stockade.services.kms.resources import KEYS, MATERIALS, Key, KeyState, MultiRegion
+from stockade.services.kms.resources import KEYS, Key, KeyState, MultiRegion
 from stockade.services.kms.service import kms
 from stockade.services.kms.tags import merged
+from stockade.services.kms.telling import tell
 from stockade.store.resources import Scope
-
-
-def _to_region(member: str, key_name: str) -> Callable[..., tuple[str, ...] | None]:
-    """Return the condition key that tells the Region a request names."""
-
-    def more(params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-        return (params[member],) if name == key_name else None
-
-    return more
 
 
 def _replication(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve ReplicateKey: the primary, and CreateKey where the replica is to be."""
     named = find_own_key(ctx, params["KeyId"])
-    more = _to_region("ReplicaRegion", "kms:replicaregion")
-    keys = request_keys(ctx, params)
+    keys = condition_keys.of_new_key(ctx, params)
     creation = ["kms:CreateKey"] + (["kms:TagResource"] if params.get("Tags") else [])
     return Touched(
         demands=(
-            demand_on(ctx, named, "kms:ReplicateKey", params, more),
+            demand_on(ctx, named, "kms:ReplicateKey", params),
             *(Demand(action=each, account=ctx.account, keys=keys) for each in creation),
         ),
         resources=(named.key,),
@@ -64,13 +55,10 @@ def _replication(ctx: Context, params: Mapping[str, Any]) -> Touched:
 def _promotion(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve UpdatePrimaryRegion: the primary, and the replica that is to take its place."""
     named = find_own_key(ctx, params["KeyId"])
-    more = _to_region("PrimaryRegion", "kms:primaryregion")
     heir = _heir(ctx, named, params["PrimaryRegion"])
     wanted = [named] if heir is None else [named, heir]
     return Touched(
-        demands=tuple(
-            demand_on(ctx, each, "kms:UpdatePrimaryRegion", params, more) for each in wanted
-        ),
+        demands=tuple(demand_on(ctx, each, "kms:UpdatePrimaryRegion", params) for each in wanted),
         resources=(named.key, None if heir is None else heir.key),
         absent=named.absent,
         audit=((named.arn, "AWS::KMS::Key"),),
@@ -105,8 +93,9 @@ def replicate_key(
     if replica_region == key.region or ctx.unit.get(KEYS, scope, key.key_id) is not None:
         raise AlreadyExistsException(f"The key {key.key_id} exists in {replica_region} already.")
     replica_arn = arn("kms", replica_region, key.account, f"key/{key.key_id}")
+    trusted: dict[str, str] = {}
     if policy is not None:
-        policies.check_policy(
+        trusted = policies.check_policy(
             ctx, policy, replica_arn, bypass_lockout=bypass_policy_lockout_safety_check
         )
     shared = replace(where, replicas=tuple(sorted({*where.replicas, replica_region})))
@@ -119,6 +108,7 @@ def replicate_key(
         state="Creating",
         origin=key.origin,
         policy=policies.default_policy(key.account) if policy is None else policy,
+        trusted=trusted,
         tags=merged({}, tags),
         key_spec=key.key_spec,
         key_usage=key.key_usage,
@@ -129,7 +119,7 @@ def replicate_key(
     ctx.unit.put(KEYS, scope, replica)
     _put_everywhere(ctx, key, shared)
     ctx.created.append((replica.arn, "AWS::KMS::Key"))
-    _tell(ctx, replica, "CreateKey")
+    tell(ctx, replica, "CreateKey")
     return {
         "ReplicaKeyMetadata": view.metadata(replica),
         "ReplicaPolicy": replica.policy,
@@ -174,7 +164,7 @@ def make_ready(ctx: Context, key: Key) -> Key:
     # A replica whose deletion was begun and taken back before this is Disabled by now.
     state: KeyState = "Enabled" if key.state == "Creating" else key.state
     replica = replace(key, state=state, ready=None)
-    _tell(ctx, primary, "SynchronizeMultiRegionKey")
+    tell(ctx, primary, "SynchronizeMultiRegionKey")
     return _in_line(ctx, primary, replica)
 
 
@@ -185,7 +175,7 @@ def synchronize(ctx: Context, primary: Key) -> None:
     for replica in _related(ctx, primary):
         _put(ctx, _in_line(ctx, primary, replica))
     if primary.multi_region.replicas:
-        _tell(ctx, primary, "SynchronizeMultiRegionKey")
+        tell(ctx, primary, "SynchronizeMultiRegionKey")
 
 
 def forget(ctx: Context, key: Key) -> None:
@@ -213,9 +203,10 @@ def _promote(ctx: Context, key: Key, where: MultiRegion) -> Key:
     replicas = {*where.replicas, key.region} - {where.next_primary}
     shared = MultiRegion(primary=where.next_primary, replicas=tuple(sorted(replicas)))
     _put_everywhere(ctx, key, shared)
-    heir = replace(heir, state="Enabled", multi_region=shared)
-    _put(ctx, heir)
-    return replace(key, state="Enabled", ready=None, multi_region=shared)
+    # A rotation on demand that was not carried out yet is the new primary's to do.
+    since = key.on_demand_since
+    _put(ctx, replace(heir, state="Enabled", multi_region=shared, on_demand_since=since))
+    return replace(key, state="Enabled", ready=None, multi_region=shared, on_demand_since=None)
 
 
 def _in_line(ctx: Context, primary: Key, replica: Key) -> Key:
@@ -223,16 +214,15 @@ def _in_line(ctx: Context, primary: Key, replica: Key) -> Key:
     changed = replace(
         replica,
         rotation=primary.rotation,
+        on_demand_rotations=primary.on_demand_rotations,
         multi_region=primary.multi_region,
         material_id=primary.material_id,
     )
     if primary.origin == "AWS_KMS":
         materials.copy_missing(ctx, primary, replica)
         return changed
-    found = ctx.unit.get(MATERIALS, replica.scope, primary.material_id)
-    if found is None and changed.state in ("Enabled", "Disabled"):
-        return replace(changed, state="PendingImport")
-    return changed
+    waiting = primary.pending_material_id
+    return imported.summed_up(ctx, replace(changed, pending_material_id=waiting))
 
 
 def _related(ctx: Context, key: Key) -> Iterator[Key]:
@@ -253,17 +243,3 @@ def _put_everywhere(ctx: Context, key: Key, shared: MultiRegion) -> None:
 
 def _put(ctx: Context, key: Key) -> None:
     ctx.unit.put(KEYS, key.scope, key)
-
-
-def _tell(ctx: Context, key: Key, name: str) -> None:
-    ctx.service_events.append(
-        ServiceEvent(
-            source="kms.amazonaws.com",
-            name=name,
-            account=key.account,
-            region=key.region,
-            arn=key.arn,
-            kind="AWS::KMS::Key",
-            details={"keyId": key.key_id},
-        )
-    )

@@ -86,7 +86,7 @@ def _install_packages(npm: str, lock: Path, folder: Path, seconds: float) -> Non
     folder.mkdir(parents=True)
     for name in ("package.json", lock.name):
         shutil.copy(lock.with_name(name), folder)
-    quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    quietly = ["--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"]
     _run([npm, "ci", *quietly, "--prefix", str(folder)], seconds)
 
 

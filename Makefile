@@ -51,7 +51,7 @@ docs: $(STAMP)  ## Write the generated pages anew
 	$(BIN)/python tools/write_docs.py
 
 fuzz: $(STAMP)  ## Run the random tests long
-	STOCKADE_POLICY_CASES=1000000 STOCKADE_MUTATIONS=10000 HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) -q tests/policy tests/protocol tests/store
+	STOCKADE_POLICY_CASES=1000000 STOCKADE_MUTATIONS=10000 STOCKADE_VECTORS_ALL=1 HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n $(JOBS) -q tests/policy tests/protocol tests/store tests/vectors
 
 soak: $(STAMP)  ## Kill a loaded server 200 times and account for every answer
 	STOCKADE_KILLS=200 $(BIN)/python -m pytest -q tests/house/test_kill.py

@@ -98,3 +98,19 @@ class Clients:
             "AWS_ACCESS_KEY_ID": self.caller.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.caller.secret_access_key,
         }
+
+
+def user(clients: Clients, name: str, *statements: dict[str, Any]) -> Credentials:
+    """Make an IAM user with one inline policy and return its access key."""
+    clients.aws("iam", "create-user", "--user-name", name)
+    if statements:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        named = ["--user-name", name, "--policy-name", "inline"]
+        clients.aws("iam", "put-user-policy", *named, "--policy-document", policy)
+    made = clients.aws("iam", "create-access-key", "--user-name", name)["AccessKey"]
+    return Credentials(made["AccessKeyId"], made["SecretAccessKey"])
+
+
+def allow(action: str, resource: str) -> dict[str, Any]:
+    """Return a statement that allows one action on one resource."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.clients.clients import Clients
-from tests.clients.environment import ROOT, EnvironmentUnavailableError, environment
+from tests.clients.environment import ROOT, EnvironmentUnavailableError, environment, packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +34,23 @@ ENDPOINT = os.environ.get("STOCKADE_TEST_ENDPOINT")
 @pytest.fixture(scope="session")
 def programs() -> Path:
     """The `bin` folder of the environment that holds the stock clients."""
+    return _installed("clients")
+
+
+@pytest.fixture(scope="session")
+def keyrings() -> Path:
+    """The `bin` folder of the environment with the newest Encryption SDK and its keyrings."""
+    return _installed("keyrings")
+
+
+@pytest.fixture(scope="session")
+def javascript() -> Path:
+    """The `node_modules` folder with the Encryption SDK for JavaScript; skips without Node.js."""
+    lock = ROOT / "requirements" / "javascript" / "package-lock.json"
     try:
-        return environment(ROOT / "requirements" / "clients.txt", ROOT / ".venv-clients")
+        return packages(lock, ROOT / ".venv-javascript")
     except EnvironmentUnavailableError as reason:
-        if os.environ.get("CI"):
-            pytest.fail(f"the stock clients cannot be installed: {reason}")
-        pytest.skip(f"the stock clients cannot be installed: {reason}")
+        pytest.skip(f"the clients in JavaScript cannot be installed: {reason}")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +81,16 @@ def enforced() -> None:
     """Skip where another server is asked: it verifies, decides or records nothing."""
     if ENDPOINT:
         pytest.skip("only Stockade does this")
+
+
+def _installed(lock: str) -> Path:
+    """Return the `bin` folder of the environment of a lock; without one, skip (but fail in CI)."""
+    try:
+        return environment(ROOT / "requirements" / f"{lock}.txt", ROOT / f".venv-{lock}")
+    except EnvironmentUnavailableError as reason:
+        if os.environ.get("CI"):
+            pytest.fail(f"the stock clients cannot be installed: {reason}")
+        pytest.skip(f"the stock clients cannot be installed: {reason}")
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual environments for programs that must not share ours: stock clients, and peers to measure.
+"""Environments for programs that must not share ours: stock clients, and peers to measure.
 
 An environment is made from a lock with hashes and carries a stamp of that lock; it is made anew
-when the lock changes. As a command: `python tests/clients/environment.py LOCK FOLDER`.
+when the lock changes. Python's are virtual environments, JavaScript's a folder of packages (where
+Node.js and npm are). As a command: `python tests/clients/environment.py LOCK FOLDER`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 STAMP = "stockade-lock.sha256"
@@ -30,15 +31,29 @@ class EnvironmentUnavailableError(Exception):
 
 def environment(lock: Path, folder: Path, *, seconds: float = SECONDS_TO_INSTALL) -> Path:
     """Return the `bin` folder of an environment that holds exactly what `lock` names."""
+    _make(lock, folder, lambda: _install(lock, folder, seconds))
+    return folder / "bin"
+
+
+def packages(lock: Path, folder: Path, *, seconds: float = SECONDS_TO_INSTALL) -> Path:
+    """Return the `node_modules` folder that holds exactly what a `package-lock.json` names."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        raise EnvironmentUnavailableError("there is no Node.js with npm")
+    _make(lock, folder, lambda: _install_packages(npm, lock, folder, seconds))
+    return folder / "node_modules"
+
+
+def _make(lock: Path, folder: Path, install: Callable[[], None]) -> None:
+    """Have an environment made, unless its stamp says that it is what the lock wants."""
     stamp = folder / STAMP
     wanted = _digest(lock)
     if _stamped(stamp, wanted):
-        return folder / "bin"
+        return
     with _alone(lock):
         if not _stamped(stamp, wanted):
-            _install(lock, folder, seconds)
+            install()
             stamp.write_text(wanted)
-    return folder / "bin"
 
 
 def _digest(lock: Path) -> str:
@@ -63,6 +78,16 @@ def _install(lock: Path, folder: Path, seconds: float) -> None:
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     _run([sys.executable, "-m", "venv", str(folder)], seconds)
     _run([*pip, "install", "--quiet", "--require-hashes", "-r", str(lock)], seconds)
+
+
+def _install_packages(npm: str, lock: Path, folder: Path, seconds: float) -> None:
+    """Install what a lock names, running none of the packages' own scripts."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("package.json", lock.name):
+        shutil.copy(lock.with_name(name), folder)
+    quietly = ["--ignore-scripts", "--engine-strict", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run([npm, "ci", *quietly, "--prefix", str(folder)], seconds)
 
 
 def _run(command: list[str], seconds: float) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.clients.clients import ROOT, Credentials
+from tests.clients.clients import ROOT, Credentials, allow, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,21 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 RECORDED_WITHIN_SECONDS = 10.0
 SECRET_TEXT = "a plaintext that no record may hold"
-
-
-def user(clients: Clients, name: str, *statements: dict[str, Any]) -> Credentials:
-    """Make an IAM user with one inline policy and return its access key."""
-    clients.aws("iam", "create-user", "--user-name", name)
-    if statements:
-        policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-        named = ["--user-name", name, "--policy-name", "inline"]
-        clients.aws("iam", "put-user-policy", *named, "--policy-document", policy)
-    made = clients.aws("iam", "create-access-key", "--user-name", name)["AccessKey"]
-    return Credentials(made["AccessKeyId"], made["SecretAccessKey"])
-
-
-def allow(action: str, resource: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
 def user_arn(key: str, name: str) -> str:

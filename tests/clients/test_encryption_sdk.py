@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,3 +39,32 @@ def test_round_trip_streams_cache_and_tampering(clients: Clients, key: str, whic
     assert said["streamed"] == {"same": True, "calls": once}
     assert said["cached"] == {"same": True, "calls": once}
     assert said["tampered"] in {"DecryptKeyError", "MasterKeyProviderError"}
+
+
+def tenants(clients: Clients, key: str) -> list[str]:
+    """Return the tenant of every data key that the trail says was made, in order."""
+    attribute = f"AttributeKey=ResourceName,AttributeValue={key}"
+    events = clients.aws("cloudtrail", "lookup-events", "--lookup-attributes", attribute)["Events"]
+    records = [json.loads(event["CloudTrailEvent"]) for event in events]
+    return [
+        record["requestParameters"]["encryptionContext"]["tenant"]
+        for record in reversed(records)
+        if record["eventName"] == "GenerateDataKey"
+    ]
+
+
+@pytest.mark.fact("kms-36")
+def test_a_cache_makes_as_few_data_keys_as_its_limits_allow(
+    clients: Clients, key: str, enforced: None
+) -> None:
+    cached = PROGRAM.with_name("data_key_caching.py")
+    clients.python(Path(sys.executable), cached, key, "1", "25", "10")
+    assert tenants(clients, key) == ["0", "0", "0"]
+
+
+def test_a_cache_never_shares_a_data_key_between_contexts(
+    clients: Clients, key: str, enforced: None
+) -> None:
+    cached = PROGRAM.with_name("data_key_caching.py")
+    clients.python(Path(sys.executable), cached, key, "3", "10", "100")
+    assert tenants(clients, key) == ["0", "1", "2"]

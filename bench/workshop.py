@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stockade.app import Stockade, create
+from stockade.app import Stockade
 from stockade.config import Settings
+from stockade.creation import create
 from stockade.testing.transport import session
 
 if TYPE_CHECKING:

@@ -8,71 +8,27 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
-
-import msgspec
 
 from stockade.beside import Beside
 from stockade.config import (
     DEFAULT_ACCOUNT,
     DEFAULT_REGION,
-    Deployment,
     Settings,
-    SettingsError,
-    read_deployment,
-    write_deployment,
 )
 from stockade.core.clock import Clock, SystemClock
 from stockade.core.context import Context
 from stockade.core.errors import RequestTooLarge, ServiceUnavailable
 from stockade.core.ids import Random, system_random
-from stockade.core.operation import Service
-from stockade.core.ports import (
-    AuditLog,
-    Calls,
-    Credentials,
-    ManagedKeys,
-    Members,
-    Organization,
-    OwnedKeys,
-    Ports,
-    Principals,
-    Transactions,
-)
 from stockade.gateway import Gateway
+from stockade.joining import joined, services
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
 from stockade.seals import parse_seal
-from stockade.services.accessanalyzer import accessanalyzer
-from stockade.services.accessanalyzer.requires import (
-    AllAnalyzedResources,
-    AnalyzedResources,
-    IdentityUse,
-)
-from stockade.services.cloudtrail import cloudtrail
-from stockade.services.iam import accounts, iam
-from stockade.services.iam.analyzed import AnalyzedRoles
-from stockade.services.iam.credentials import IamDirectory
-from stockade.services.iam.identity_use import TrackedIdentities
-from stockade.services.iam.organization_accounts import OrganizationAccounts
-from stockade.services.iam.requires import ResourcePolicies
-from stockade.services.kms import kms
-from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.kms.external_keys import ExternalKeys
 from stockade.services.kms.key_store_links import KeyStoreLinks
-from stockade.services.kms.managed_keys import KmsManagedKeys
-from stockade.services.kms.owned_keys import KmsOwnedKeys
 from stockade.services.kms.pool import PoolKeeper
-from stockade.services.kms.recipient import AttestationRoots
-from stockade.services.kms.trusted import KeyPolicies
-from stockade.services.organizations import organizations
-from stockade.services.organizations.membership import OrganizationDirectory
-from stockade.services.organizations.requires import Accounts
-from stockade.services.sts import sts
-from stockade.services.sts.issuers import Issuers
-from stockade.services.sts.requires import MfaDevices, OidcProviders, Roles, SamlProviders
 from stockade.store.entries import Attribute
 from stockade.store.journal import Journal, Moment
 from stockade.store.seal import RootKey, Seal
@@ -91,32 +47,6 @@ BUSY_FACTOR, BUSY_SLACK_SECONDS = 1.5, 0.02
 """When shipping a batch of the journal shows that the host is busy: wall against CPU seconds."""
 TIDY_EVERY = timedelta(seconds=30)
 """How long deleted key material may stay in a write-ahead log."""
-
-
-def services() -> dict[str, Service]:
-    """Return every service by its name: the one visible list."""
-    every = (accessanalyzer, cloudtrail, iam, kms, organizations, sts)
-    return {service.entry.name: service for service in every}
-
-
-def operations_served(served: Mapping[str, Service]) -> dict[str, frozenset[str]]:
-    """Return the operations of each service by its name in actions, which may be several's."""
-    found: dict[str, frozenset[str]] = {}
-    for service in served.values():
-        name = service.entry.signing_name
-        found[name] = found.get(name, frozenset()) | frozenset(service.operations)
-    return found
-
-
-class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
-    """The credentials of an account's root, handed out once."""
-
-    account: str
-    access_key_id: str
-    secret_access_key: str
-
-    def __repr__(self) -> str:
-        return f"RootCredentials({self.account}, {self.access_key_id})"
 
 
 class Stockade:
@@ -144,34 +74,10 @@ class Stockade:
         self._key_stores = KeyStoreLinks(
             settings.cloudhsm, settings.xks_proxies, now=self.clock.host, loopback=dev
         )
-        directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
         self._random = random
         self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
-        organization = OrganizationDirectory()
-        self._ports = ports = Ports(
-            {
-                Credentials: directory,
-                Principals: directory,
-                ResourcePolicies: KeyPolicies(),
-                Roles: directory,
-                MfaDevices: directory,
-                OidcProviders: directory,
-                SamlProviders: directory,
-                AuditLog: self,
-                Organization: organization,
-                Members: organization,
-                Accounts: OrganizationAccounts(every_number=dev),
-                Calls: self,
-                Transactions: self,
-                ManagedKeys: KmsManagedKeys(),
-                OwnedKeys: KmsOwnedKeys(),
-                Clock: self.clock,
-                KeyStoreLinks: self._key_stores,
-                Issuers: Issuers(self.clock, loopback=dev),
-                AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
-                AttestationRoots: _attestation_roots(settings.attestation_roots),
-                IdentityUse: TrackedIdentities(operations_served(self.services)),
-            }
+        self._ports = ports = joined(
+            settings, self.vault, self.clock, self.services, self._key_stores, deployment=self
         )
         self.gateway = Gateway(
             services=self.services,
@@ -425,65 +331,3 @@ class Stockade:
         """Forget some of what is too old for lookups, in one short transaction."""
         with self.store.write() as unit:
             return self.journal.prune(unit, self.clock.now() - AUDIT_RETENTION)
-
-
-def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials:
-    """Make a deployment in an empty data directory: seal, store, account, root credentials.
-
-    Only what is not there yet is made, except that a directory with a `stockade.json` is refused.
-    """
-    data = settings.data
-    if data is None:
-        raise SettingsError("there is no data directory to make", "give one with --data DIR")
-    if read_deployment(data) is not None:
-        raise SettingsError(
-            f"{data} holds a Stockade already", f"start it: stockade serve --data {data}"
-        )
-    _make_directory(data)
-    choice = parse_seal(settings.seal_choice, data)
-    # A seal that is there already is from an `init` that did not come to its end.
-    made = choice.exists(passphrase)
-    seal = choice.open(passphrase) if made else choice.create(system_random, passphrase)
-    store = Store.open(settings.store_url, directory=data)
-    try:
-        app = Stockade(settings, store, seal)
-        with store.write() as unit:
-            app.vault.adopt(unit)
-            key_id, secret = accounts.create_root(
-                unit, app.vault, settings.account, app.clock.now(), system_random
-            )
-    finally:
-        store.close()
-    write_deployment(
-        data,
-        Deployment(
-            store=settings.store,
-            seal=settings.seal,
-            account=settings.account,
-            region=settings.region,
-        ),
-    )
-    return RootCredentials(account=settings.account, access_key_id=key_id, secret_access_key=secret)
-
-
-def _attestation_roots(path: Path | None) -> AttestationRoots:
-    """Return the roots of a file, or AWS's own."""
-    if path is None:
-        return AttestationRoots()
-    try:
-        return AttestationRoots(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"the attestation roots in {path} cannot be read: {error}",
-            "give a file of certificates in PEM with --attestation-roots FILE",
-        ) from error
-
-
-def _make_directory(data: Path) -> None:
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"the data directory {data} cannot be made: {error.strerror}",
-            "choose another with --data DIR, or give its owner the right to write",
-        ) from error

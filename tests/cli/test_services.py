@@ -8,8 +8,8 @@ import json
 import pytest
 from botocore.session import Session
 
-from stockade.app import services as served_services
 from stockade.cli.services import support
+from stockade.joining import services as served_services
 from tests.cli.conftest import Run
 
 SUPPORT = {each.name: each for each in support()}

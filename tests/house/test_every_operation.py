@@ -12,7 +12,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from stockade.app import Stockade, services
+from stockade.app import Stockade
+from stockade.joining import services
 from stockade.testing.transport import session
 
 SERVICES = services()

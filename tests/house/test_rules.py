@@ -15,8 +15,8 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 import stockade as package
-from stockade.app import services
 from stockade.core.operation import Operation, Service
+from stockade.joining import services
 from stockade.protocol.catalogue import Catalogue
 from stockade.protocol.errors import AwsError
 

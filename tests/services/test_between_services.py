@@ -21,6 +21,7 @@ from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.errors import AwsError
 from stockade.core.operation import Output, Service
+from stockade.joining import services
 from stockade.protocol.catalogue import ServiceEntry
 from stockade.testing.transport import session
 from tests.services.test_authorization import ACCOUNT, allow, deny, policy, user
@@ -85,7 +86,7 @@ def parameter_store() -> Service:
 
 @pytest.fixture(autouse=True)
 def _with_parameter_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = app.services()
+    known = services()
     monkeypatch.setattr(app, "services", lambda: {**known, "ssm": parameter_store()})
 
 

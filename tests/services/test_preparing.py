@@ -20,6 +20,7 @@ from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.errors import AwsError
 from stockade.core.operation import Output, Service
+from stockade.joining import services
 from stockade.protocol.catalogue import ServiceEntry
 from stockade.testing.transport import session
 from tests.services.test_authorization import allow, policy, user
@@ -62,7 +63,7 @@ def log() -> Log:
 
 @pytest.fixture
 def stockade(monkeypatch: pytest.MonkeyPatch, log: Log) -> Iterator[Stockade]:
-    known = app.services()
+    known = services()
     monkeypatch.setattr(app, "services", lambda: {**known, "ssm": parameter_store(log)})
     made = Stockade.in_memory()
     yield made

@@ -138,8 +138,8 @@ def _settings(data: Path | None, account: str | None, region: str | None) -> Set
 
 def _make(settings: Settings) -> None:
     """Make the data directory the first time; dev needs no credentials of its own making."""
-    from stockade.app import create
     from stockade.cli.passphrases import new
+    from stockade.creation import create
 
     if settings.data is not None and config.read_deployment(settings.data) is None:
         create(settings, new())

@@ -73,8 +73,8 @@ def init(
 
 def make(settings: Settings, passphrase: Callable[[], str], credentials_file: Path | None) -> None:
     """Make a data directory, hand over the credentials, and say what must not be lost."""
-    from stockade.app import create
     from stockade.cli.credentials import handover
+    from stockade.creation import create
 
     with handover(credentials_file) as out:
         root = create(settings, passphrase)

@@ -82,10 +82,10 @@ def services(form: str, name: str | None) -> None:
 
 def support() -> list[ServiceSupport]:
     """Return how far every service is served."""
-    from stockade import app
+    from stockade import joining
     from stockade.protocol.operations import Services
 
-    ours = app.services()
+    ours = joining.services()
     known = Services(service.entry for service in ours.values())
     return [_service(ours[wire.entry.name], wire) for wire in known]
 

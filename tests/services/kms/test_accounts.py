@@ -18,7 +18,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from stockade.app import Stockade, services
+from stockade.app import Stockade
+from stockade.joining import services
 from stockade.services.kms import envelope
 from stockade.testing.transport import session
 from tests.house.test_every_operation import sample

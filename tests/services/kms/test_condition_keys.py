@@ -19,9 +19,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from stockade import app as composition
-from stockade.app import Stockade, services
+from stockade.app import Stockade
 from stockade.config import Settings
 from stockade.core.clock import ManualClock
+from stockade.joining import services
 from stockade.policy.actions import table
 from stockade.services.kms.policies import default_policy
 from stockade.store.seal import RootKey
@@ -239,7 +240,7 @@ ELSEWHERE = {"kms:ViaService"} | {
 @pytest.fixture
 def stockade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stockade]:
     """Yield a deployment that trusts our enclaves and has a service that calls KMS."""
-    known = composition.services()
+    known = services()
     monkeypatch.setattr(composition, "services", lambda: {**known, "ssm": parameter_store()})
     roots = tmp_path / "roots.pem"
     roots.write_bytes(ENCLAVE.root.pem)

@@ -15,6 +15,7 @@ from stockade import app
 from stockade.core.access import on_everything
 from stockade.core.context import Context
 from stockade.core.operation import Output, Service
+from stockade.joining import services
 from stockade.protocol.catalogue import ServiceEntry
 from stockade.testing.transport import session
 from tests.services.kms.stores import ExternalKeys, Stores, with_proxy, xks_store
@@ -50,7 +51,7 @@ def secrets_manager(seen: list[Mapping[str, Any]]) -> Service:
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
     calls: list[Mapping[str, Any]] = []
-    known = app.services()
+    known = services()
     made = {**known, "secretsmanager": secrets_manager(calls)}
     monkeypatch.setattr(app, "services", lambda: made)
     return calls

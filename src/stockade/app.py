@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -259,7 +259,8 @@ class Stockade:
         *,
         start: datetime,
         end: datetime,
-        attribute: Attribute | None,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
         before: Moment | None,
         limit: int,
     ) -> tuple[list[bytes], Moment | None]:
@@ -273,6 +274,7 @@ class Stockade:
                 start=start,
                 end=end,
                 attribute=attribute,
+                any_of=any_of,
                 before=before,
                 limit=limit,
             )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -90,7 +90,8 @@ class AuditLog(Protocol):
         *,
         start: datetime,
         end: datetime,
-        attribute: Attribute | None,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
         before: Moment | None,
         limit: int,
     ) -> tuple[list[bytes], Moment | None]:

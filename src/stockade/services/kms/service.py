@@ -11,6 +11,7 @@ What AWS promises here, and the file that keeps it:
 * Aliases point at keys and can be moved                               aliases.py
 * Grants: a permission on one key, narrower if made by a grant, at once    grants.py, granting.py
 * Tags                                                                 tags.py
+* When a key was used last, from the audit trail                       last_usage.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
 

@@ -35,6 +35,7 @@ from stockade.core.ports import (
     Ports,
     Principals,
 )
+from stockade.core.quotas import RequestQuota
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
@@ -48,6 +49,7 @@ from stockade.services.iam.credentials import IamDirectory
 from stockade.services.iam.organization_accounts import OrganizationAccounts
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.quotas import KmsQuotas, aws_table, read_table
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -72,6 +74,21 @@ def services() -> dict[str, Service]:
     """Return every service by its name: the one visible list."""
     every = (accessanalyzer, cloudtrail, iam, kms, organizations, sts)
     return {service.entry.name: service for service in every}
+
+
+def request_quotas(settings: Settings) -> dict[str, RequestQuota]:
+    """Return the request quotas that are switched on, by service."""
+    choice = settings.kms_quotas
+    if choice == "off":
+        return {}
+    try:
+        content = aws_table() if choice == "aws" else Path(choice).read_bytes()
+        return {"kms": KmsQuotas(read_table(content), settings.workers)}
+    except OSError as error:
+        raise SettingsError(f"{choice} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        hint = "begin with what `stockade kms quotas` prints"
+        raise SettingsError(f"{choice} is no file of quotas: {error}", hint) from error
 
 
 class RootCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +151,7 @@ class Stockade:
             region=settings.region,
             domains=settings.domains,
             proxies=Proxies(settings.trusted_proxies) if settings.trusted_proxies else None,
+            quotas=request_quotas(settings),
         )
         self.reconciler = Reconciler(
             services=tuple(self.services.values()),

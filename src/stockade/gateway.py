@@ -24,6 +24,7 @@ from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
+from stockade.core.quotas import RequestQuota
 from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
@@ -52,6 +53,8 @@ GLOBAL_REGION = "us-east-1"
 class Bound(BoundOperation):
     """An operation with everything that is computed once for it."""
 
+    quota: RequestQuota | None = None
+
     def __init__(self, service: Service, operation: Any, wire: Any) -> None:
         super().__init__(operation, wire)
         self.service = service
@@ -76,6 +79,7 @@ class Gateway:
         region: str,
         domains: Sequence[str],
         proxies: Proxies | None,
+        quotas: Mapping[str, RequestQuota],
     ) -> None:
         self._services = services
         self._catalogue = Catalogue([service.entry for service in services.values()])
@@ -91,6 +95,7 @@ class Gateway:
         self._audit = Audit(self._ids)
         self._unknown_account = unknown_account
         self._proxies = proxies
+        self._quotas = quotas
         self._bound: dict[tuple[str, str], Bound] = {}
 
     def answer(self, http: HttpRequest) -> HttpResponse:
@@ -243,14 +248,21 @@ class Gateway:
             authorization.encode_message(replace(ctx, unit=unit), denied)
 
     def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:
-        """Resolve what is touched, authorize, and hand it to the handler."""
+        """Resolve what is touched, authorize, count, and hand it to the handler."""
         arguments = bound.arguments(params)
         touched = bound.operation.access(ctx, params)
         audit.touch(record, touched.audit)
         authorization.require(ctx, touched)
+        quota = bound.quota
+        charges = None if quota is None else quota.spend(ctx, bound.name, params, touched)
         if touched.absent is not None:
             raise touched.absent
-        output = bound.operation.handler(ctx, *touched.resources, **arguments)
+        try:
+            output = bound.operation.handler(ctx, *touched.resources, **arguments)
+        except NotInMemory:
+            if quota is not None and charges is not None:
+                quota.give_back(charges)
+            raise
         if ctx.created:
             audit.touch(record, (*touched.audit, *ctx.created))
         return output
@@ -277,6 +289,7 @@ class Gateway:
             if operation is None:
                 raise OperationNotServed(service=named.service, operation=named.name)
             bound = self._bound[key] = Bound(service, operation, named)
+            bound.quota = self._quotas.get(named.service)
         return bound
 
     def _context(

@@ -16,6 +16,7 @@ from stockade.cli.options import (
     domain_option,
     examples,
     proxies_option,
+    quotas_option,
     region_option,
 )
 from stockade.cli.problems import Problem
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 @region_option(f"The Region in the lines to copy. [default: {config.DEFAULT_REGION}]")
 @domain_option
 @proxies_option
+@quotas_option
 @click.pass_obj
 def dev(
     debug: bool,
@@ -76,6 +78,7 @@ def dev(
     region: str | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    kms_quotas: str,
 ) -> None:
     """Start a server for development.
 
@@ -84,7 +87,7 @@ def dev(
     are the root of that account. So it listens to this host alone.
     """
     from stockade.cli import occupancy, passphrases, running
-    from stockade.cli.deployment import facing
+    from stockade.cli.deployment import facing, limited
     from stockade.server import Listen
 
     _check(host, data, memory=memory, workers=workers)
@@ -98,6 +101,7 @@ def dev(
             stack.enter_context(occupancy.settled(data))
             settings = _settings(data, account, region)  # it may just have been given its new seal
         settings = facing(settings, domains, trusted_proxies)
+        settings = limited(settings, kms_quotas, workers)
         greeting = _greeting(settings, running.url(listen))
         running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

@@ -17,6 +17,7 @@ from stockade.cli.options import (
     domain_option,
     examples,
     proxies_option,
+    quotas_option,
     region_option,
     seal_option,
     store_option,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 @credentials_option(CREDENTIALS_TEXT)
 @domain_option
 @proxies_option
+@quotas_option
 @click.pass_obj
 def serve(
     debug: bool,
@@ -79,6 +81,7 @@ def serve(
     credentials_file: Path | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    kms_quotas: str,
 ) -> None:
     """Start a server that keeps what it is given.
 
@@ -86,7 +89,7 @@ def serve(
     does. The AWS CLI and SDKs then find it by AWS_ENDPOINT_URL.
     """
     from stockade.cli import occupancy, running
-    from stockade.cli.deployment import facing, wanted
+    from stockade.cli.deployment import facing, limited, wanted
 
     listen = _listen(address, workers, tls_cert, tls_key)
     running.start_logging(debug=debug)
@@ -98,6 +101,7 @@ def serve(
         with occupancy.settled(data):
             settings = wanted("serve", data, **given)  # it may just have been given its new seal
             settings = facing(settings, domains, trusted_proxies)
+            settings = limited(settings, kms_quotas, workers)
             greeting = f"Stockade {__version__}, ready at {running.url(listen)}"
             running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

@@ -288,8 +288,9 @@ class Gateway:
             operation = service.operations.get(named.python_name)
             if operation is None:
                 raise OperationNotServed(service=named.service, operation=named.name)
-            bound = self._bound[key] = Bound(service, operation, named)
+            bound = Bound(service, operation, named)
             bound.quota = self._quotas.get(named.service)
+            self._bound[key] = bound
         return bound
 
     def _context(

@@ -99,6 +99,11 @@ _POSTINGS = select(postings.c.moments).where(
 _FETCH = select(records.c.position, records.c.record).where(
     records.c.position.in_(bindparam("positions", expanding=True))
 )
+_OF_BLOCK = (
+    select(records.c.record)
+    .where(records.c.position.between(bindparam("first_position"), bindparam("last_position")))
+    .order_by(records.c.position)
+)
 _OUTDATED = (
     select(blocks)
     .where(
@@ -291,6 +296,18 @@ def fetch(connection: Connection, moments: Sequence[Moment]) -> list[bytes]:
         for row in connection.execute(_FETCH, {"positions": positions})
     }
     return [found[position] for position in positions if position in found]
+
+
+def spans(connection: Connection, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the first and last positions of the blocks that reach into a time, newest first."""
+    found = connection.execute(_CANDIDATES, {"start": start, "end": end}).all()
+    return [(row.first, row.first + row.size - 1) for row in found]
+
+
+def fetch_span(connection: Connection, first: int, last: int) -> list[bytes]:
+    """Return the records at these positions, as far as they are still there."""
+    found = connection.execute(_OF_BLOCK, {"first_position": first, "last_position": last})
+    return [row.record.encode() for row in found]
 
 
 def drop_block(connection: Connection, before: int) -> int:

@@ -26,7 +26,7 @@ from stockade.store.segments import JournalUnavailable
 from stockade.store.tables import bytewise, metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -127,6 +127,20 @@ class Journal:
         asked = ((entries.REQUEST_ID, request_id),)
         query = Query(kind=CLOUDTRAIL, scope=EVERYWHERE, attributes=asked, limit=BATCH)
         return _fetch(unit, blocks.search(unit.connection, query), query)
+
+    def sweep(
+        self, store: Store, start: datetime, end: datetime
+    ) -> Iterator[tuple[float, list[bytes]]]:
+        """Yield all records of a time and some around it, a block at a time, in no sure order.
+
+        Each comes with the share of them that was read by then. No transaction lasts longer than a
+        block, so that nobody is kept waiting by somebody who counts millions.
+        """
+        with store.read() as unit:
+            spans = blocks.spans(unit.connection, to_micros(start), to_micros(end))
+        for number, (first, last) in enumerate(spans, 1):
+            with store.read() as unit:
+                yield number / len(spans), blocks.fetch_span(unit.connection, first, last)
 
     def prune(self, unit: Unit, before: datetime) -> int:
         """Forget records older than `before`, a bounded number at a time, and return how many."""

@@ -13,6 +13,7 @@ What AWS promises here, and the file that keeps it:
 * Tags                                                                 tags.py
 * When a key was used last, from the audit trail                       last_usage.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
+* What a month would cost with AWS                                       costs.py, prices.py
 * Request quotas, where they are switched on                            quotas.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
 

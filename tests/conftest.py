@@ -10,6 +10,9 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres import PostgresServer, binaries
+from tests.softhsm import softhsm
+
+__all__ = ["postgres_server", "softhsm"]
 
 settings.register_profile("fuzz", max_examples=5000, deadline=None)
 settings.register_profile("test", deadline=None)

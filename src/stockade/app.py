@@ -6,9 +6,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -31,25 +32,42 @@ from stockade.core.ports import (
     AuditLog,
     Calls,
     Credentials,
+    ManagedKeys,
+    Members,
     Organization,
+    OwnedKeys,
     Ports,
     Principals,
+    Transactions,
 )
 from stockade.core.quotas import RequestQuota
 from stockade.gateway import Gateway
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
+from stockade.seals import parse_seal
 from stockade.services.accessanalyzer import accessanalyzer
-from stockade.services.accessanalyzer.requires import AllAnalyzedResources, AnalyzedResources
+from stockade.services.accessanalyzer.requires import (
+    AllAnalyzedResources,
+    AnalyzedResources,
+    IdentityUse,
+)
 from stockade.services.cloudtrail import cloudtrail
 from stockade.services.iam import accounts, iam
 from stockade.services.iam.analyzed import AnalyzedRoles
 from stockade.services.iam.credentials import IamDirectory
+from stockade.services.iam.identity_use import TrackedIdentities
 from stockade.services.iam.organization_accounts import OrganizationAccounts
+from stockade.services.iam.requires import ResourcePolicies
 from stockade.services.kms import kms
 from stockade.services.kms.analyzed import AnalyzedKeys
+from stockade.services.kms.external_keys import ExternalKeys
+from stockade.services.kms.key_store_links import KeyStoreLinks
+from stockade.services.kms.managed_keys import KmsManagedKeys
+from stockade.services.kms.owned_keys import KmsOwnedKeys
 from stockade.services.kms.quotas import KmsQuotas, aws_table, read_table
+from stockade.services.kms.recipient import AttestationRoots
+from stockade.services.kms.trusted import KeyPolicies
 from stockade.services.organizations import organizations
 from stockade.services.organizations.membership import OrganizationDirectory
 from stockade.services.organizations.requires import Accounts
@@ -58,9 +76,15 @@ from stockade.services.sts.issuers import Issuers
 from stockade.services.sts.requires import MfaDevices, OidcProviders, Roles, SamlProviders
 from stockade.store.entries import Attribute
 from stockade.store.journal import Journal, Moment
-from stockade.store.seal import RootKey, Seal, parse_seal
+from stockade.store.seal import RootKey, Seal
 from stockade.store.store import Store
+from stockade.store.unit import Unit
 from stockade.store.vault import Vault
+from stockade.succession import Succession
+from stockade.xks.door import Door
+from stockade.xks.stores import KeyStores, changing
+
+R = TypeVar("R")
 
 AUDIT_RETENTION = timedelta(days=90)
 """What LookupEvents reaches back to."""
@@ -74,6 +98,15 @@ def services() -> dict[str, Service]:
     """Return every service by its name: the one visible list."""
     every = (accessanalyzer, cloudtrail, iam, kms, organizations, sts)
     return {service.entry.name: service for service in every}
+
+
+def operations_served(served: Mapping[str, Service]) -> dict[str, frozenset[str]]:
+    """Return the operations of each service by its name in actions, which may be several's."""
+    found: dict[str, frozenset[str]] = {}
+    for service in served.values():
+        name = service.entry.signing_name
+        found[name] = found.get(name, frozenset()) | frozenset(service.operations)
+    return found
 
 
 def request_quotas(settings: Settings) -> dict[str, RequestQuota]:
@@ -117,28 +150,45 @@ class Stockade:
         self.settings = settings
         self.store = store
         self.clock: Clock = SystemClock(store.page) if clock is None else clock
-        self.vault = Vault(seal, random)
+        self.seal = seal
+        self.vault = (
+            Vault(seal, random, Succession(settings.data)) if settings.data else Vault(seal, random)
+        )
         self.journal = Journal(settings.data, random)
+        self.services = services()
         dev = settings.mode == "dev"
+        self._key_stores = KeyStoreLinks(
+            settings.cloudhsm, settings.xks_proxies, now=self.clock.host, loopback=dev
+        )
         directory = IamDirectory(self.vault, known_account=settings.account if dev else None)
-        ports = Ports(
+        self._random = random
+        self._proxies = Proxies(settings.trusted_proxies) if settings.trusted_proxies else None
+        organization = OrganizationDirectory()
+        self._ports = ports = Ports(
             {
                 Credentials: directory,
                 Principals: directory,
+                ResourcePolicies: KeyPolicies(),
                 Roles: directory,
                 MfaDevices: directory,
                 OidcProviders: directory,
                 SamlProviders: directory,
                 AuditLog: self,
-                Organization: OrganizationDirectory(),
+                Organization: organization,
+                Members: organization,
                 Accounts: OrganizationAccounts(every_number=dev),
                 Calls: self,
+                Transactions: self,
+                ManagedKeys: KmsManagedKeys(),
+                OwnedKeys: KmsOwnedKeys(),
                 Clock: self.clock,
+                KeyStoreLinks: self._key_stores,
                 Issuers: Issuers(self.clock, loopback=dev),
                 AnalyzedResources: AllAnalyzedResources((AnalyzedKeys(), AnalyzedRoles())),
+                AttestationRoots: _attestation_roots(settings.attestation_roots),
+                IdentityUse: TrackedIdentities(operations_served(self.services)),
             }
         )
-        self.services = services()
         self.gateway = Gateway(
             services=self.services,
             store=store,
@@ -150,7 +200,7 @@ class Stockade:
             unknown_account=settings.account,
             region=settings.region,
             domains=settings.domains,
-            proxies=Proxies(settings.trusted_proxies) if settings.trusted_proxies else None,
+            proxies=self._proxies,
             quotas=request_quotas(settings),
         )
         self.reconciler = Reconciler(
@@ -176,16 +226,26 @@ class Stockade:
         clock: Clock | None = None,
     ) -> Stockade:
         """Return a dev deployment that lives and ends with this object."""
-        settings = Settings(mode="dev", account=account, region=region)
+        return cls._in_memory(Settings(mode="dev", account=account, region=region), clock)
+
+    @classmethod
+    def _in_memory(cls, settings: Settings, clock: Clock | None = None) -> Stockade:
         store = Store.open("sqlite://")
         return cls(settings, store, RootKey("memory", system_random(32)), clock=clock)
 
     @classmethod
-    def open(cls, settings: Settings, passphrase: Callable[[], str]) -> Stockade:
-        """Open the deployment of a data directory that `create` made."""
+    def open(
+        cls, settings: Settings, passphrase: Callable[[], str], seal: Seal | None = None
+    ) -> Stockade:
+        """Open the deployment of a data directory that `create` made.
+
+        `seal` is what a parent of this process has opened before; the store may have been sealed
+        anew since.
+        """
         if settings.data is None:
-            return cls.in_memory(account=settings.account, region=settings.region)
-        seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
+            return cls._in_memory(settings)
+        if seal is None:
+            seal = parse_seal(settings.seal_choice, settings.data).open(passphrase)
         store = Store.open(settings.store_url, directory=settings.data)
         try:
             app = cls(settings, store, seal)
@@ -224,6 +284,25 @@ class Stockade:
         """Answer a request to the paths beside AWS's, or None where it is not one."""
         return self._beside.answer(http)
 
+    def xks_door(self) -> Door:
+        """Return the door through which another KMS uses keys here as its external keys."""
+        return Door(
+            store=self.store,
+            journal=self.journal,
+            vault=self.vault,
+            clock=self.clock,
+            ports=self._ports,
+            random=self._random,
+            keys=ExternalKeys(),
+            unknown_account=self.settings.account,
+            proxies=self._proxies,
+            probes=self.beside,
+        )
+
+    def changing_key_stores(self) -> AbstractContextManager[KeyStores]:
+        """Change the key stores behind that door, in one transaction."""
+        return changing(self.store, self.journal, self.vault, self.clock.now(), self._random)
+
     def too_large(self, http: HttpRequest) -> HttpResponse:
         """Answer a request whose body is over the limit."""
         return self.gateway.refuse(http, RequestTooLarge(limit=self.body_limit))
@@ -252,6 +331,7 @@ class Stockade:
         self.stop()
         if self._thread is not None:
             self._thread.join()
+        self._key_stores.close()
         self.journal.close()
         self.store.close()
 
@@ -265,6 +345,10 @@ class Stockade:
     ) -> Mapping[str, Any]:
         """Run an operation that another service calls (see the port `Calls`)."""
         return self.gateway.call(ctx, service, operation, params)
+
+    def change(self, ctx: Context, action: Callable[[Context], R]) -> R:
+        """Run an action that writes, whatever unit is at hand (see the port `Transactions`)."""
+        return self.gateway.change(ctx, action)
 
     def ship_audit(self) -> None:
         """Bring every acknowledged call into the table that LookupEvents reads."""
@@ -285,7 +369,7 @@ class Stockade:
         """Return a page of records, newest first (see the port `AuditLog`)."""
         self.ship_audit()
         with self.store.read() as unit:
-            return self.journal.lookup(
+            return self.shipped_audit(
                 unit,
                 account,
                 region,
@@ -297,12 +381,38 @@ class Stockade:
                 limit=limit,
             )
 
+    def shipped_audit(
+        self,
+        unit: Unit,
+        account: str,
+        region: str,
+        *,
+        start: datetime,
+        end: datetime,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
+        before: Moment | None,
+        limit: int,
+    ) -> tuple[list[bytes], Moment | None]:
+        """Return a page of the records shipped so far (see the port `AuditLog`)."""
+        return self.journal.lookup(
+            unit,
+            account,
+            region,
+            start=start,
+            end=end,
+            attribute=attribute,
+            any_of=any_of,
+            before=before,
+            limit=limit,
+        )
+
     def find_record(self, request_id: str) -> bytes | None:
-        """Return the audit record of a call, or None where there is none."""
+        """Return the audit record of a call, the caller's, or None where there is none."""
         self.ship_audit()
         with self.store.read() as unit:
             records = self.journal.by_request_id(unit, request_id)
-        return records[0] if records else None
+        return records[-1] if records else None
 
     def reset(self) -> None:
         """Forget everything but the seal (dev)."""
@@ -352,7 +462,7 @@ def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials
     _make_directory(data)
     choice = parse_seal(settings.seal_choice, data)
     # A seal that is there already is from an `init` that did not come to its end.
-    made = choice.exists()
+    made = choice.exists(passphrase)
     seal = choice.open(passphrase) if made else choice.create(system_random, passphrase)
     store = Store.open(settings.store_url, directory=data)
     try:
@@ -374,6 +484,19 @@ def create(settings: Settings, passphrase: Callable[[], str]) -> RootCredentials
         ),
     )
     return RootCredentials(account=settings.account, access_key_id=key_id, secret_access_key=secret)
+
+
+def _attestation_roots(path: Path | None) -> AttestationRoots:
+    """Return the roots of a file, or AWS's own."""
+    if path is None:
+        return AttestationRoots()
+    try:
+        return AttestationRoots(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"the attestation roots in {path} cannot be read: {error}",
+            "give a file of certificates in PEM with --attestation-roots FILE",
+        ) from error
 
 
 def _make_directory(data: Path) -> None:

@@ -26,6 +26,7 @@ PASSPHRASE_VARIABLE = "STOCKADE_PASSPHRASE"  # noqa: S105  a name, not a secret
 NEW_PASSPHRASE_VARIABLE = "STOCKADE_NEW_PASSPHRASE"  # noqa: S105  a name, not a secret
 QUOTAS_VARIABLE = "STOCKADE_KMS_QUOTAS"
 PROXIES_VARIABLE = "STOCKADE_TRUSTED_PROXIES"
+ATTESTATION_VARIABLE = "STOCKADE_ATTESTATION_ROOTS"
 IGNORE_ENDPOINTS_VARIABLE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 
 _ELSEWHERE = frozenset(
@@ -69,6 +70,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`off`, `aws`, or the path of a file of KMS's request quotas."""
     workers: int = 1
     """How many processes answer, which the quotas are divided among."""
+    attestation_roots: Path | None = None
+    """Root certificates (PEM) that enclaves' attestation documents are held against; None: AWS's
+    Nitro root alone."""
+    cloudhsm: tuple[str, ...] = ()
+    """CloudHSM clusters and the PKCS#11 tokens that play them: `cluster-...=pkcs11:...`."""
+    xks_proxies: tuple[str, ...] = ()
+    """Where proxies of external key stores are reached: `https://NAME=https://HOST:PORT`."""
 
     @property
     def store_url(self) -> str:
@@ -138,6 +146,12 @@ def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, .
 def kms_quotas(environment: Mapping[str, str] = os.environ) -> str:
     """Return which request quotas KMS is to keep, where the environment says so."""
     return environment.get(QUOTAS_VARIABLE) or "off"
+
+
+def attestation_roots(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file of root certificates for attestation documents, where there is one."""
+    path = environment.get(ATTESTATION_VARIABLE)
+    return Path(path) if path else None
 
 
 def endpoint(environment: Mapping[str, str] = os.environ) -> str:

@@ -9,22 +9,23 @@ and text; a bug is logged under its request id and leaves the wire as a bare 500
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from stockade.authentication import Authentication, Claim, leaves_body_out
-from stockade.core import audit, authorization
+from stockade.core import audit, authorization, running
 from stockade.core.audit import Audit, Record, Shapes
 from stockade.core.clock import Clock
-from stockade.core.context import NONCE_SIZE, Context
+from stockade.core.context import NONCE_SIZE, Context, Outside
 from stockade.core.errors import InternalFailure, OperationNotServed, ServiceUnavailable
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
 from stockade.core.quotas import RequestQuota
+from stockade.core.replay import Replay
 from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
@@ -43,17 +44,18 @@ from stockade.store.vault import Vault
 
 log = logging.getLogger("stockade.gateway")
 
+R = TypeVar("R")
 Write = Callable[[bytes], None]
 """Takes the line of a record that has no transaction."""
 
+QUESTIONS = 20
+"""How often a transaction may be begun again to ask somebody outside."""
 GLOBAL_REGION = "us-east-1"
 """Where AWS records the calls of services without Regions."""
 
 
 class Bound(BoundOperation):
     """An operation with everything that is computed once for it."""
-
-    quota: RequestQuota | None = None
 
     def __init__(self, service: Service, operation: Any, wire: Any) -> None:
         super().__init__(operation, wire)
@@ -178,8 +180,8 @@ class Gateway:
             record.request_parameters = bound.shapes.request(params)
             if bound.writes:
                 return self._write(ctx, bound, params, record)
-            output = self._run(ctx, bound, params, record)
-        except NotInMemory:
+            output = running.run(ctx, bound, params, record)
+        except (NotInMemory, Outside):
             raise
         except Exception as fault:
             if family == "ec2" and isinstance(fault, authorization.Denied):
@@ -217,16 +219,47 @@ class Gateway:
     def _write(
         self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
     ) -> Output:
+        prepared = running.prepare(ctx, bound, params, record)
         if ctx.unit.writes:
-            return self._change(ctx, bound, params, record)
+            return self._change(ctx, bound, params, record, prepared)
         ctx.unit.rest()
-        with self._store.write() as unit:
-            return self._change(replace(ctx, unit=unit), bound, params, record)
+        answers: dict[Hashable, Any] = {}
+        replay = Replay(ctx.random)
+        for _ in range(QUESTIONS):
+            held: list[bytes] = []  # what is undone was not called: its records wait
+            again = replace(
+                ctx,
+                answers=answers,
+                random=replay,
+                nonce=lambda: replay(NONCE_SIZE),
+                record=held.append,
+                created=[],
+                service_events=[],
+            )
+            try:
+                with self._store.write() as unit:
+                    output = self._change(
+                        replace(again, unit=unit), bound, params, record, prepared
+                    )
+                    _write_held(held, ctx.record)
+                    return output
+            except Outside as asked:
+                answers[asked.name] = asked.question()
+                replay.begin()
+            except Exception:
+                _write_held(held, ctx.record)
+                raise
+        raise ServiceUnavailable
 
     def _change(
-        self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record
+        self,
+        ctx: Context,
+        bound: Bound,
+        params: Mapping[str, Any],
+        record: Record,
+        prepared: running.Prepared,
     ) -> Output:
-        output = self._run(ctx, bound, params, record)
+        output = running.run(ctx, bound, params, record, prepared)
         response = bound.shapes.response
         elements = response(output) if response is not None else None
         for line in self._audit.succeed(record, elements, ctx.now):
@@ -236,36 +269,19 @@ class Gateway:
             self._journal.insert(ctx.unit, own)
         return output
 
-    def _encode_message(self, ctx: Context, denied: authorization.Denied) -> None:
-        """Add the encoded message to a refusal; sealing may have to write a domain key."""
+    def change(self, ctx: Context, action: Callable[[Context], R]) -> R:
+        """Run an action that writes, whatever unit is at hand (see the port `Transactions`)."""
         if ctx.unit.memory_only:
-            raise NotInMemory from denied
+            raise NotInMemory
         if ctx.unit.writes:
-            authorization.encode_message(ctx, denied)
-            return
+            return action(ctx)
         ctx.unit.rest()
         with self._store.write() as unit:
-            authorization.encode_message(replace(ctx, unit=unit), denied)
+            return action(replace(ctx, unit=unit))
 
-    def _run(self, ctx: Context, bound: Bound, params: Mapping[str, Any], record: Record) -> Output:
-        """Resolve what is touched, authorize, count, and hand it to the handler."""
-        arguments = bound.arguments(params)
-        touched = bound.operation.access(ctx, params)
-        audit.touch(record, touched.audit)
-        authorization.require(ctx, touched)
-        quota = bound.quota
-        charges = None if quota is None else quota.spend(ctx, bound.name, params, touched)
-        if touched.absent is not None:
-            raise touched.absent
-        try:
-            output = bound.operation.handler(ctx, *touched.resources, **arguments)
-        except NotInMemory:
-            if quota is not None and charges is not None:
-                quota.give_back(charges)
-            raise
-        if ctx.created:
-            audit.touch(record, (*touched.audit, *ctx.created))
-        return output
+    def _encode_message(self, ctx: Context, denied: authorization.Denied) -> None:
+        """Add the encoded message to a refusal; sealing may have to write a domain key."""
+        self.change(ctx, lambda ctx: authorization.encode_message(ctx, denied))
 
     def _operation(
         self, http: HttpRequest, wire: Wire, claim: Claim, *, memory_only: bool
@@ -376,6 +392,11 @@ class Gateway:
         ctx.record(_refused(record, refusal, family))
 
 
+def _write_held(held: list[bytes], record: Write) -> None:
+    while held:
+        record(held.pop(0))
+
+
 def _refused(record: Record, error: AwsError, family: str) -> bytes:
     """Return the line of a refused call, with the explanation where a decision was made."""
     if isinstance(error, AccessDenied):
@@ -383,7 +404,8 @@ def _refused(record: Record, error: AwsError, family: str) -> bytes:
     else:
         code, _ = error.on(family)
     if isinstance(error, authorization.Denied):
-        record.additional_event_data = {"decision": error.explanation}
+        noted = record.additional_event_data or {}
+        record.additional_event_data = {**noted, "decision": error.explanation}
     return audit.refuse(record, error, code)
 
 

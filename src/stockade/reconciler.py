@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from stockade.core.audit import Audit
 from stockade.core.clock import Clock
-from stockade.core.context import NONCE_SIZE, Context
+from stockade.core.context import NONCE_SIZE, Context, Outside
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import Reconcile, Service
@@ -64,6 +64,7 @@ class Reconciler:
             for service in services
             for collection, action in service.reconcilers
         }
+        self._audit_readers = frozenset[str]().union(*(one.audit_readers for one in services))
         self._collections: list[Collection[Any]] = [
             collection for service in services for collection, _ in service.reconcilers
         ]
@@ -125,12 +126,30 @@ class Reconciler:
         self, collection: Collection[Any], scope: Scope, id_: str, until: datetime
     ) -> int:
         """Do what one resource is due for; 0 where somebody else already did."""
+        if collection.name in self._audit_readers:
+            self._journal.ship(self._store)
+        answers: dict[Hashable, Any] = {}
+        while True:
+            try:
+                return self._attempt(collection, scope, id_, until, answers)
+            except Outside as asked:
+                answers[asked.name] = asked.question()
+
+    def _attempt(
+        self,
+        collection: Collection[Any],
+        scope: Scope,
+        id_: str,
+        until: datetime,
+        answers: dict[Hashable, Any],
+    ) -> int:
         with self._store.write() as unit:
             resource = unit.get(collection, scope, id_)
             due = None if resource is None else collection.due(resource)
             if resource is None or due is None or due > until:
                 return 0
             ctx = self._context(unit, scope)
+            ctx.answers = answers
             kept = self._actions[collection.name](ctx, resource)
             if kept is None:
                 unit.delete(collection, scope, id_)

@@ -164,7 +164,10 @@ def test_explain_a_call_that_was_allowed(run: Run, dev: Server) -> None:
     answer = aws("kms", dev.endpoint).list_keys()
     out = run("explain", answer["ResponseMetadata"]["RequestId"]).out
     assert "arn:aws:iam::000000000000:root" in out
-    assert out.endswith("called kms:ListKeys in us-east-1\nand was allowed\n")
+    assert out.endswith(
+        "called kms:ListKeys in us-east-1\nand was allowed\n\n"
+        "kms:ListKeys on * was allowed by\n  account root\n"
+    )
 
 
 def test_explain_an_unknown_request(run: Run) -> None:

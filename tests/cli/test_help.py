@@ -21,7 +21,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 PROMISED = {
     "dev", "init", "serve", "env", "exec", "wait", "status", "clock", "clock show",
     "clock advance", "clock set", "explain", "services", "backup", "restore", "seal",
-    "seal rotate", "version",
+    "seal rotate", "xks", "xks create", "xks list", "xks rotate", "xks revoke", "xks delete",
+    "xks serve", "version",
 }  # fmt: skip
 HEAVY = ("botocore", "sqlalchemy", "cryptography", "uvicorn", "uvloop", "psycopg", "ssl")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from stockade.cli import rotation
+from stockade.cli import occupancy, rotation
 from stockade.cli.deployment import open_store
-from stockade.store.seal import parse_seal
+from stockade.seals import parse_seal
 from tests.cli.conftest import Start
 from tests.cli.programs import PROGRAM, aws, here, init, serve, stockade
 
@@ -89,15 +89,15 @@ def test_a_seal_is_never_overwritten(started: Start, tmp_path: Path) -> None:
     _opens(started, data, root)
 
 
-def test_not_under_a_running_server(started: Start, tmp_path: Path) -> None:
+def test_one_rotation_at_a_time(tmp_path: Path) -> None:
     data = tmp_path / "data"
     init(data)
-    server = started(*serve(data))
     to = f"file:{tmp_path / 'new.key'}"
-    ended = stockade("seal", "rotate", "--data", str(data), "--to", to)
-    assert ended.err == f"stockade: error: {data} is in use\nhint: stop the server first\n"
+    with occupancy.rotating(data) as running:
+        assert not running
+        ended = stockade("seal", "rotate", "--data", str(data), "--to", to)
+    assert f"the seal of {data} is being changed" in ended.err
     assert not (tmp_path / "new.key").exists()
-    server.stop()
     _rotate(data, to)
 
 

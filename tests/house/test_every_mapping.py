@@ -35,7 +35,11 @@ from tests.house.test_every_operation import ACCOUNT, OPEN, SAMPLES, SERVICES, o
 SERVICES_FOLDER = Path(package.__file__).parent / "services"
 
 UNKNOWN_ACTIONS: Mapping[str, str] = MappingProxyType(
-    {"kms:GetKeyLastUsage": "newer than the table: AWS's API reference demands it"}
+    {
+        "access-analyzer:CreateServiceLinkedAnalyzer": "newer than the table",
+        "access-analyzer:DeleteServiceLinkedAnalyzer": "newer than the table",
+        "kms:GetKeyLastUsage": "newer than the table: AWS's API reference demands it",
+    }
 )
 """Actions that the table lacks -> why they are demanded all the same."""
 
@@ -48,6 +52,7 @@ OTHER_ARNS: Mapping[str, str] = MappingProxyType(
         "iam:list_users": "AWS's denial names the folder: `arn:aws:iam::ACCOUNT:user/`",
         "iam:list_server_certificates": "as iam:list_groups",
         "iam:list_virtual_mfa_devices": "as iam:list_groups",
+        "kms:replicate_key": "kms:CreateKey in the replica's Region is about no key yet: `*`",
         "organizations:accept_handshake": "what does not exist has no kind for its ARN: `*`",
         "organizations:cancel_handshake": "as organizations:accept_handshake",
         "organizations:decline_handshake": "as organizations:accept_handshake",
@@ -66,6 +71,8 @@ OTHER_ARNS: Mapping[str, str] = MappingProxyType(
 
 OTHER_LEVELS: Mapping[str, str] = MappingProxyType(
     {
+        "accessanalyzer:create_service_linked_analyzer": "the table lacks its action",
+        "accessanalyzer:delete_service_linked_analyzer": "the table lacks its action",
         "kms:encrypt": "AWS records all cryptographic operations as reads",
         "kms:decrypt": "AWS records all cryptographic operations as reads",
         "kms:re_encrypt": "AWS records all cryptographic operations as reads",
@@ -93,6 +100,8 @@ NEWER_KEYS = frozenset(
 
 GLOBAL_KEYS = frozenset(
     {
+        "aws:sourcevpc",
+        "aws:sourcevpce",
         "aws:calledvia",
         "aws:multifactorauthage",
         "aws:multifactorauthpresent",
@@ -134,6 +143,7 @@ def touched(stockade: Stockade, service: Any, operation: Any, *, everything: boo
         params = {name: params[name] for name in params.keys() - {"SerialNumber", "TokenCode"}}
     if operation.python_name == "retire_grant":  # a token that nobody gave is refused before that
         params.pop("GrantToken", None)
+    params.pop("Recipient", None)  # a document that proves nothing is refused before that
     if shape and "CiphertextBlob" in shape.members:
         params["CiphertextBlob"] = SAMPLES["CiphertextBlob"]
     with stockade.store.read() as unit:
@@ -213,7 +223,8 @@ def _known_keys(prefix: str) -> set[str]:
 @pytest.mark.parametrize(("service", "key"), keys_served())
 def test_condition_keys_exist(service: str, key: str) -> None:
     known = _known_keys(key.partition(":")[0])
-    assert key in known | GLOBAL_KEYS | NEWER_KEYS, service
+    family = key.endswith(":") and any(name.startswith(key) for name in known)
+    assert family or key in known | GLOBAL_KEYS | NEWER_KEYS, service
 
 
 def test_every_service_has_facts_in_full() -> None:

@@ -30,6 +30,7 @@ SAMPLES = {
     "TargetKeyId": "12345678-1234-1234-1234-123456789012",
     "DestinationKeyId": "12345678-1234-1234-1234-123456789012",
     "AliasName": "alias/none",
+    "CustomKeyStoreId": "cks-1234567890abcdef0",
     "PolicyName": "default",
     "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/none",
     "Arn": f"arn:aws:iam::{ACCOUNT}:user/none",
@@ -54,6 +55,8 @@ SAMPLES = {
     "PolicyId": "p-nonenone",
     "ResourceId": "r-none",
     "CreateAccountRequestId": "car-nonenone",
+    "ReplicaRegion": "eu-west-1",
+    "PrimaryRegion": "eu-west-1",
     "Email": "nobody@example.com",
     "AuthenticationCode1": "123456",
     "AuthenticationCode2": "123456",
@@ -65,6 +68,10 @@ SAMPLES = {
     "SigningAlgorithm": "RS256",
     "analyzerArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
     "resourceArn": f"arn:aws:access-analyzer:us-east-1:{ACCOUNT}:analyzer/none",
+    "accessPreviewId": "12345678-1234-1234-1234-123456789012",
+    "principalArn": f"arn:aws:iam::{ACCOUNT}:role/none",
+    "accessRole": f"arn:aws:iam::{ACCOUNT}:role/none",
+    "cloudTrailArn": f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/none",
     "CiphertextBlob": b"\x02\x01\x00"
     + bytes(5)
     + b"12345678-1234-1234-1234-123456789012"

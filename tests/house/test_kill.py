@@ -26,6 +26,7 @@ from stockade.services.kms.resources import KEYS
 from tests.house.ledger import opened, records
 from tests.house.server import Credentials, Server, init, kill
 from tests.postgres import PostgresServer, binaries
+from tests.services.kms.imports import parameters, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ PAUSE_SECONDS = (0.05, 0.4)
 """How long the clients work between a recovery and the next kill."""
 VICTIMS = ("worker", "worker", "keeper", "listener", "everything")
 DENIED = "AccessDeniedException"
+CONFLICT, LIMIT = "ConflictException", "LimitExceededException"
 
 pytestmark = [
     pytest.mark.slow,
@@ -56,6 +58,14 @@ class Client:
         self.aliases: dict[str, str] = {}
         self.ciphertexts: list[tuple[str, bytes, bytes]] = []
         """Key id, plaintext, ciphertext."""
+        self.rotations: Counter[str] = Counter()
+        """How often each key was asked to rotate."""
+        self.material = self._random.randbytes(32)
+        self.external = ""
+        """A key that this material is imported into, and deleted from, again and again."""
+        self.parameters: Any = None
+        self.imported: list[tuple[bytes, bytes]] = []
+        """Plaintext, ciphertext."""
         self.requests: list[str] = []
         """The request ids of all that was answered, refused calls too."""
         self.unanswered = 0
@@ -77,6 +87,7 @@ class Client:
     def _work(self) -> None:
         actions = (self._create, self._name, *[self._encrypt] * 6, *[self._decrypt] * 4)
         actions = (*actions, self._ask_for_nothing, self._ask_without_right)
+        actions = (*actions, self._rotate, self._import)
         while not self._ended.is_set():
             try:
                 self._random.choice(actions)()
@@ -118,6 +129,37 @@ class Client:
             answer = self._kms.decrypt(CiphertextBlob=blob)
             self._enter(answer)
             assert (answer["KeyId"].rpartition("/")[2], answer["Plaintext"]) == (key, plaintext)
+
+    def _rotate(self) -> None:
+        key = self._key()
+        try:
+            answer = self._kms.rotate_key_on_demand(KeyId=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {CONFLICT, LIMIT}:
+                raise
+            self._enter(error.response)
+        else:
+            self.rotations[key] += 1
+            self._enter(answer)
+
+    def _import(self) -> None:
+        if not self.external:
+            answer = self._kms.create_key(Origin="EXTERNAL")
+            self.external = answer["KeyMetadata"]["KeyId"]
+            self._enter(answer)
+        if self.parameters is None:
+            self.parameters = parameters(self._kms, self.external)
+            self._enter(self.parameters)
+        self.bring_material(self._kms)
+        plaintext = self._random.randbytes(32)
+        answer = self._kms.encrypt(KeyId=self.external, Plaintext=plaintext)
+        self.imported.append((plaintext, answer["CiphertextBlob"]))
+        self._enter(answer)
+        self._enter(self._kms.delete_imported_key_material(KeyId=self.external))
+
+    def bring_material(self, kms: Any) -> None:
+        """Import the material, whether it is there or not."""
+        self._enter(kms.import_key_material(**ready(self.parameters, self.material)))
 
     def _ask_for_nothing(self) -> None:
         self._refused(self._kms, "12345678-1234-1234-1234-123456789012", "NotFoundException")
@@ -196,6 +238,8 @@ def kill_and_count(data: Path, kills: int, *options: str) -> None:
         assert [text for client in clients for text in client.surprises] == []
         check_keys(server, root, clients)
         check_aliases(server, root, clients)
+        check_rotations(server, root, clients)
+        check_imports(server, root, clients)
         assert server.stop() == 0
     records = check_audit(data, clients)
     report(kills, clients, records)
@@ -225,6 +269,32 @@ def check_keys(server: Server, root: Credentials, clients: list[Client]) -> None
     for client in clients:
         for key, plaintext, blob in client.ciphertexts:
             assert kms.decrypt(CiphertextBlob=blob, KeyId=key)["Plaintext"] == plaintext
+
+
+def check_rotations(server: Server, root: Credentials, clients: list[Client]) -> None:
+    """See that every rotation that was asked for is done, by whichever process lived."""
+    kms = server.client("kms", root)
+    deadline = time.monotonic() + 20
+    for client in clients:
+        for key, asked in client.rotations.items():
+            while "OnDemandRotationStartDate" in kms.get_key_rotation_status(KeyId=key):
+                assert time.monotonic() < deadline, "a rotation is not done"
+                time.sleep(0.1)
+            done = kms.list_key_rotations(KeyId=key)["Rotations"]
+            current = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+            assert asked <= len(done) <= asked + client.unanswered
+            assert [each["KeyMaterialState"] for each in done][-1:] == ["CURRENT"]
+            assert done[-1]["KeyMaterialId"] == current
+
+
+def check_imports(server: Server, root: Credentials, clients: list[Client]) -> None:
+    """See that what imported material encrypted opens once that is there again."""
+    kms = server.client("kms", root)
+    for client in clients:
+        if client.imported:
+            client.bring_material(kms)
+        for plaintext, blob in client.imported:
+            assert kms.decrypt(CiphertextBlob=blob)["Plaintext"] == plaintext
 
 
 def check_aliases(server: Server, root: Credentials, clients: list[Client]) -> None:
@@ -262,7 +332,9 @@ def report(kills: int, clients: list[Client], records: int) -> None:
         f"\n{kills} kills, {count(clients)} acknowledged calls, 0 lost;"
         f" {sum(len(client.keys) for client in clients)} keys,"
         f" {sum(len(client.aliases) for client in clients)} aliases,"
-        f" {sum(len(client.ciphertexts) for client in clients)} ciphertexts;"
+        f" {sum(len(client.ciphertexts) for client in clients)} ciphertexts,"
+        f" {sum(client.rotations.total() for client in clients)} rotations,"
+        f" {sum(len(client.imported) for client in clients)} imports;"
         f" {sum(client.unanswered for client in clients)} calls unanswered; {records} records"
     )
 

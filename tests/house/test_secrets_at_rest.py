@@ -15,18 +15,21 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from stockade.core.ids import system_random
-from stockade.services.kms.resources import MATERIALS, Material
+from stockade.services.kms.resources import MATERIALS
 from stockade.store.vault import DOMAIN_KEYS
 from tests.house.ledger import opened
 from tests.house.raw import post
 from tests.house.server import Credentials, Server, init, kill, run
+from tests.services.kms.imports import bring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +105,7 @@ class Busy:
         for number in range(ROUNDS):
             for who in (self._root, user, session):
                 self._use_a_key(f"{number} {who.key_id}", who)
+        self._import(user)
         self._go_wrong(user)
 
     def _know(self, name: str, secret: bytes | str) -> None:
@@ -150,6 +154,34 @@ class Busy:
         )
         self._know(f"random {name}", kms.generate_random(NumberOfBytes=64)["Plaintext"])
 
+    def _import(self, who: Credentials) -> None:
+        """Bring in material that stays, material that goes, and what is refused."""
+        kms = self._server.client("kms", who)
+        private = ec.generate_private_key(ec.SECP384R1())
+        pkcs8 = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        scalar = private.private_numbers().private_value.to_bytes(48, "big")
+        self._know("imported scalar", scalar)
+        for spec, usage, material in (
+            ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", system_random(32)),
+            ("HMAC_512", "GENERATE_VERIFY_MAC", system_random(100)),
+            ("ECC_NIST_P384", "SIGN_VERIFY", pkcs8),
+        ):
+            self._know(f"imported {spec}", material)
+            stays, goes = (self._external(kms, spec, usage) for _ in range(2))
+            for key in (stays, goes):
+                bring(kms, key, material, "RSA_AES_KEY_WRAP_SHA_256")
+            kms.delete_imported_key_material(KeyId=goes)
+            self.keys.append(stays)
+            wrong = system_random(27)
+            self._know(f"refused {spec}", wrong)
+            with pytest.raises(ClientError, match="IncorrectKeyMaterialException"):
+                bring(kms, goes, wrong, "RSA_AES_KEY_WRAP_SHA_256")
+
+    @staticmethod
+    def _external(kms: Any, spec: str, usage: str) -> str:
+        made = kms.create_key(Origin="EXTERNAL", KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
+        return str(made["KeyId"])
+
     def _go_wrong(self, who: Credentials) -> None:
         """Have secrets refused: too long, not base64, in broken JSON, signed with a wrong key."""
         kms = self._server.client("kms", who)
@@ -179,6 +211,8 @@ def sealed_secrets(data: Path) -> dict[str, bytes]:
     with opened(data) as app, app.store.read() as unit:
         for scope in unit.scopes(MATERIALS):
             for material in unit.list(MATERIALS, scope):
+                if material.sealed is None:
+                    continue
                 secret = app.vault.open(unit, scope, material.place, material.sealed)
                 secrets[f"material of {material.key_id}"] = secret
         for scope in unit.scopes(DOMAIN_KEYS):
@@ -209,7 +243,7 @@ def test_no_secret_in_any_file(tmp_path: Path) -> None:
 
 def check_search(running: dict[Path, bytes], backup: bytes, data: Path, key: str) -> None:
     """Make sure that the search could find something: sealed, each secret is there."""
-    box = material_of(data, key).sealed.box
+    box = box_of(data, key)
     assert found_in(running[data / "stockade.db"] + running[data / "stockade.db-wal"], box)
     assert found_in(backup, box)
     assert any(path.suffix == ".jsonl" and content for path, content in running.items())
@@ -217,12 +251,13 @@ def check_search(running: dict[Path, bytes], backup: bytes, data: Path, key: str
     assert b"DEBUG" in log
 
 
-def material_of(data: Path, key: str) -> Material:
-    """Return the stored material of a key."""
+def box_of(data: Path, key: str) -> bytes:
+    """Return the sealed material of a key."""
     with opened(data) as app, app.store.read() as unit:
         for scope in unit.scopes(MATERIALS):
             for material in unit.find(MATERIALS, scope, "key", key):
-                return material
+                assert material.sealed is not None
+                return material.sealed.box
     raise AssertionError(f"{key} has no material")
 
 
@@ -232,8 +267,8 @@ def test_a_deleted_keys_material_is_gone_sealed_or_not(tmp_path: Path) -> None:
         kms = server.client("kms")
         keys = [kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(ROUNDS)]
         doomed = keys[ROUNDS // 2]
-        box = base64.b64encode(material_of(data, doomed).sealed.box)
-        kept = base64.b64encode(material_of(data, keys[0]).sealed.box)
+        box = base64.b64encode(box_of(data, doomed))
+        kept = base64.b64encode(box_of(data, keys[0]))
         blob = kms.encrypt(KeyId=doomed, Plaintext=b"x")["CiphertextBlob"]
         assert holders(data, box) != []
         kms.schedule_key_deletion(KeyId=doomed, PendingWindowInDays=30)
@@ -245,6 +280,20 @@ def test_a_deleted_keys_material_is_gone_sealed_or_not(tmp_path: Path) -> None:
         await_absence(data, box)
         assert holders(data, kept) != []
     assert holders(data, box) == []
+
+
+def test_deleted_imported_material_is_gone_sealed_or_not(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with Server(data, mode="dev") as server:
+        kms = server.client("kms")
+        keys = [kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"] for _ in range(2)]
+        for key in keys:
+            bring(kms, key, system_random(32))
+        doomed, kept = (base64.b64encode(box_of(data, key)) for key in keys)
+        assert holders(data, doomed) != []
+        kms.delete_imported_key_material(KeyId=keys[0])
+        await_absence(data, doomed)
+        assert holders(data, kept) != []
 
 
 def holders(data: Path, needle: bytes) -> list[str]:

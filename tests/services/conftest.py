@@ -21,14 +21,22 @@ def postgres_url(postgres_server: PostgresServer) -> str:
     return postgres_server.create_database("services")
 
 
+@pytest.fixture
+def deployment() -> Settings:
+    """Return the settings of the deployment, for tests that change one."""
+    return Settings(mode="dev")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def stockade(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stockade]:
+def stockade(
+    request: pytest.FixtureRequest, tmp_path: Path, deployment: Settings
+) -> Iterator[Stockade]:
     """Yield an empty deployment in this process, its store in memory or in PostgreSQL."""
     url = "sqlite://" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     store = Store.open(url, directory=tmp_path)
     store.clear()
     seal = RootKey("memory", bytes(range(32)))  # one for all: the database remembers its seal
-    app = Stockade(Settings(mode="dev"), store, seal, clock=ManualClock.today())
+    app = Stockade(deployment, store, seal, clock=ManualClock.today())
     app.journal.forget(store)
     yield app
     app.close()

@@ -305,3 +305,21 @@ def write_everything_out(url: str) -> None:
     """Have a server write all that it holds in memory to its files."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("CHECKPOINT")
+
+
+def test_a_seal_is_asked_once_for_each_domain_key(store: Store) -> None:
+    """Also within transactions that change something, where nothing else is remembered."""
+    asked: list[bytes] = []
+
+    class FarAway(RootKey):
+        def unwrap(self, blob: bytes, aad: bytes) -> bytes:
+            asked.append(aad)
+            return super().unwrap(blob, aad)
+
+    seal(store, new_vault())
+    vault = new_vault(FarAway("memory", bytes(32)))
+    for _ in range(3):
+        with store.write() as unit:
+            unit.put(SECRETS, HERE, Secret("a", vault.seal(unit, HERE, PLACE, b"secret")))
+            unit.put(SECRETS, HERE, Secret("b", vault.seal(unit, HERE, PLACE, b"secret")))
+    assert len(asked) == 1

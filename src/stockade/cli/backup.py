@@ -27,7 +27,9 @@ def backup(data: Path, file: Path) -> None:
     header = _write(data, file)
     click.echo(f"{file} has {header.total} rows, and is whole.")
     if header.seal is not None:
-        kind = "a passphrase" if header.seal.kind == "passphrase" else "a file"
+        kind = {"passphrase": "a passphrase", "pkcs11": "in a token", "aws-kms": "in a KMS"}.get(
+            header.seal.kind, "a file"
+        )
         click.echo(f"It opens with the seal {header.seal.fingerprint[:8]} ({kind}), not in it.")
 
 

@@ -49,10 +49,20 @@ class Handover:
             _show(root)
             return
         pair = KeyPair(access_key_id=root.access_key_id, secret_access_key=root.secret_access_key)
-        self._file.write(msgspec.json.encode(pair) + b"\n")
+        self.write(pair)
+        click.echo(f"The credentials of the account's root are in {self._path}; keep it safe.")
+
+    @property
+    def path(self) -> Path | None:
+        """The file, None where the terminal is to show it."""
+        return self._path
+
+    def write(self, content: msgspec.Struct) -> None:
+        """Write what is handed over into the file."""
+        assert self._file is not None, "there is a file to write to"
+        self._file.write(msgspec.json.encode(content) + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
-        click.echo(f"The credentials of the account's root are in {self._path}; keep it safe.")
 
 
 @contextmanager

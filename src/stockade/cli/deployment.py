@@ -72,13 +72,17 @@ def settings(mode: Mode, data: Path, made: Deployment) -> Settings:
 
 
 def facing(
-    settings: Settings, domains: tuple[str, ...], trusted_proxies: tuple[str, ...]
+    settings: Settings,
+    domains: tuple[str, ...],
+    trusted_proxies: tuple[str, ...],
+    attestation_roots: Path | None,
 ) -> Settings:
-    """Return settings with what the command line says of the names and proxies in front."""
+    """Return settings with what the command line says of who is in front, and who is believed."""
     return replace(
         settings,
         domains=tuple(name.lower().strip(".") for name in domains) or settings.domains,
         trusted_proxies=trusted_proxies,
+        attestation_roots=attestation_roots,
     )
 
 

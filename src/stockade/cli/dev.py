@@ -7,14 +7,17 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from stockade import __version__, config
 from stockade.cli.env import variables
 from stockade.cli.options import (
     account_option,
+    attestation_option,
     data_option,
     domain_option,
     examples,
+    key_stores_option,
     proxies_option,
     quotas_option,
     region_option,
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
 @domain_option
 @proxies_option
 @quotas_option
+@attestation_option
+@key_stores_option
 @click.pass_obj
 def dev(
     debug: bool,
@@ -79,6 +84,9 @@ def dev(
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
     kms_quotas: str,
+    attestation_roots: Path | None,
+    cloudhsm: tuple[str, ...],
+    xks_proxies: tuple[str, ...],
 ) -> None:
     """Start a server for development.
 
@@ -100,7 +108,8 @@ def dev(
             _make(settings)
             stack.enter_context(occupancy.settled(data))
             settings = _settings(data, account, region)  # it may just have been given its new seal
-        settings = facing(settings, domains, trusted_proxies)
+        settings = facing(settings, domains, trusted_proxies, attestation_roots)
+        settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
         settings = limited(settings, kms_quotas, workers)
         greeting = _greeting(settings, running.url(listen))
         running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))

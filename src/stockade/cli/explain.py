@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`stockade explain`: why a call was refused, and the smallest change that would allow it.
+"""`stockade explain`: what allowed a call, or why it was refused and what would allow it.
 
-The explanation was written into the call's audit record when it was decided, so it tells what was
-true then, not what the policies say by now.
+All of it was written into the call's audit record when it was decided, so it tells what was true
+then, not what the policies say by now. Of a call that was allowed the record names the statement
+that did so in each layer, and no more.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OK = 200
-NO_DECISION = "no policy decided this call: it ended before, or it was allowed"
+NO_DECISION = "no policy decided this call: it ended before"
+NOT_KEPT = "by what is not known: its record is from before that was kept"
+NO_PERMISSION = "it needs no permission"
+CONTROLS = ("service control policy", "resource control policy")
+"""The kinds of policy that have levels."""
 
 
 @click.command(
@@ -33,7 +39,9 @@ NO_DECISION = "no policy decided this call: it ended before, or it was allowed"
 @data_option(required=False, text="Ask the audit trail in this data directory, not a dev server.")
 @click.argument("request_id")
 def explain(endpoint: str, data: Path | None, request_id: str) -> None:
-    """Explain why a call was refused.
+    """Explain what allowed a call, or why it was refused.
+
+    What is shown was recorded when the call was decided; policies may have been changed since.
 
     REQUEST_ID is what AWS's tools call `RequestId`, and what is in the answer's header
     x-amzn-RequestId.
@@ -51,16 +59,46 @@ def story(record: dict[str, Any]) -> Iterator[str]:
     yield f"called {service}:{record['eventName']} in {record['awsRegion']}"
     if "errorCode" not in record:
         yield "and was allowed"
+        yield ""
+        yield from _permissions(record.get("allowedBy"))
         return
     yield f"and was refused: {record['errorCode']}"
     if record.get("errorMessage"):
         yield f"  {record['errorMessage']}"
     decision = (record.get("additionalEventData") or {}).get("decision")
     yield ""
-    if decision is None:
+    if decision is not None:
+        yield from _decision(decision)
+    elif "allowedBy" in record:
+        yield "but not by a policy:"
+        yield from _permissions(record["allowedBy"])
+    else:
         yield NO_DECISION
+
+
+def _permissions(permissions: list[list[Any]] | None) -> Iterator[str]:
+    """Tell what allowed each action that a call needs, layer by layer."""
+    if permissions is None:
+        yield NOT_KEPT
         return
-    yield from _decision(decision)
+    if not permissions:
+        yield NO_PERMISSION
+    for action, resource, allows in permissions:
+        yield f"{action} on {resource} was allowed by"
+        seen: Counter[str] = Counter()
+        for kind, reference in allows:
+            level = _level({"level": seen[kind]}) if kind in CONTROLS else ""
+            seen[kind] += 1
+            yield f"  {kind}{level}{_referred(reference)}"
+
+
+def _referred(reference: list[Any] | None) -> str:
+    """Return which statement of which policy allowed, as far as the record tells."""
+    if reference is None:
+        return ""
+    policy, named = reference
+    sid, index = (named, None) if isinstance(named, str) else ("", named)
+    return f": {_statement_name(sid, index)}{f' of {policy}' if policy else ''}"
 
 
 def _decision(decision: dict[str, Any]) -> Iterator[str]:
@@ -161,7 +199,7 @@ def _read(data: Path, request_id: str) -> dict[str, Any]:
             journal.close()
     if not records:
         raise _unknown(request_id)
-    record: dict[str, Any] = json.loads(records[0])
+    record: dict[str, Any] = json.loads(records[-1])
     return record
 
 

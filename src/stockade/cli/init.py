@@ -84,13 +84,21 @@ def make(settings: Settings, passphrase: Callable[[], str], credentials_file: Pa
 
 
 def _of_the_seal(settings: Settings) -> str:
+    from stockade.seals import named
+
     if settings.seal_choice == "passphrase":
         return (
             "The seal is your passphrase. It is kept nowhere: if it is lost, every key and secret\n"
             "in the store is lost with it."
         )
+    if not settings.seal_choice.startswith("file:"):
+        return (
+            f"The seal is {named(settings.seal_choice)}\n"
+            "Stockade has no copy of it: if it is lost, every key and secret in the store is lost\n"
+            "with it."
+        )
     return (
-        f"The seal is the file {settings.seal_choice.partition(':')[2]}\n"
+        f"The seal is {named(settings.seal_choice)}\n"
         "Keep a copy of it in another place, away from the backups: if it is lost, every key and\n"
         "secret in the store is lost with it."
     )

@@ -30,6 +30,7 @@ from stockade.cli.services import services
 from stockade.cli.status import status
 from stockade.cli.version import version
 from stockade.cli.wait import wait
+from stockade.cli.xks import xks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ COMMANDS = (
     backup,
     restore,
     seal,
+    xks,
     version,
 )
 """In the order of the help: starting, using, looking, keeping."""

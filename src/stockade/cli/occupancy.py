@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who works in a data directory: servers share it, a restore or a new seal wants it alone.
+"""Who works in a data directory: servers share it, a restore wants it alone.
+
+A new seal can be made beside running servers, by one command at a time (`seal.lock`).
 
 An flock on `stockade.lock` says so; the kernel takes it back from whoever dies.
 """
@@ -8,16 +10,18 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from stockade.cli.problems import Problem
+from stockade.succession import HANDOVER_FILE, forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 LOCK_FILE = "stockade.lock"
+ROTATION_FILE = "seal.lock"
 NEXT_FILE = "seal.next"
 """There while the seal is being changed, or was when something crashed (rotation.py)."""
 
@@ -36,9 +40,34 @@ def settled(data: Path) -> Iterator[None]:
     if (data / NEXT_FILE).exists():
         from stockade.cli import rotation
 
-        with alone(data):
+        with _rotation(data):
             rotation.settle(data)
+    if (data / HANDOVER_FILE).exists():
+        # The last server of before is gone: nobody has to follow to another seal any more.
+        with suppress(Problem), alone(data):
+            forget(data)
     with shared(data):
+        yield
+
+
+@contextmanager
+def rotating(data: Path) -> Iterator[bool]:
+    """Change the seal of a data directory; yield whether servers go on working in it meanwhile."""
+    with ExitStack() as stack:
+        stack.enter_context(_rotation(data))
+        try:
+            stack.enter_context(alone(data))
+            running = False
+        except Problem:
+            stack.enter_context(shared(data))
+            running = True
+        yield running
+
+
+@contextmanager
+def _rotation(data: Path) -> Iterator[None]:
+    hint = "wait until that is done, then try again"
+    with _lock(data, fcntl.LOCK_EX, f"the seal of {data} is being changed", hint, ROTATION_FILE):
         yield
 
 
@@ -50,9 +79,9 @@ def alone(data: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _lock(data: Path, kind: int, sentence: str, hint: str) -> Iterator[None]:
+def _lock(data: Path, kind: int, sentence: str, hint: str, name: str = LOCK_FILE) -> Iterator[None]:
     try:
-        fd = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(data / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         reason = (error.strerror or "").lower()
         advice = "it must exist and belong to the user that runs Stockade"

@@ -73,8 +73,9 @@ def seal_option(command: F) -> F:
         metavar="SEAL",
         default="",
         callback=lambda _ctx, _param, value: absolute_seal(value),
-        help="What everything secret is sealed with: `file:PATH`, or `passphrase`, which is asked"
-        " for or taken from STOCKADE_PASSPHRASE. [default: a file in DIR]",
+        help="What everything secret is sealed with: `file:PATH`; `passphrase`, which is asked for"
+        " or taken from STOCKADE_PASSPHRASE; `pkcs11:URI`, a key in a token, whose PIN is asked for"
+        " in the same way if the URI names no file; or `aws-kms:KEY_ARN`. [default: a file in DIR]",
     )(command)
 
 
@@ -101,6 +102,39 @@ def quotas_option(command: F) -> F:
         help="The requests a second that KMS allows before it answers ThrottlingException: as many"
         " as one asks for, AWS's quotas, or those of a file. [default: STOCKADE_KMS_QUOTAS, or"
         " off]",
+    )(command)
+
+
+def attestation_option(command: F) -> F:
+    """Add the option that names the roots of attestation documents."""
+    return click.option(
+        "--attestation-roots",
+        metavar="FILE",
+        type=FILE,
+        callback=lambda _ctx, _param, value: value or config.attestation_roots(),
+        help="Root certificates in PEM that the attestation documents of enclaves have to lead to."
+        " [default: STOCKADE_ATTESTATION_ROOTS, or AWS's Nitro root]",
+    )(command)
+
+
+def key_stores_option(command: F) -> F:
+    """Add the options that say what is behind custom key stores."""
+    command = click.option(
+        "--xks-proxy",
+        "xks_proxies",
+        metavar="URL=URL",
+        multiple=True,
+        callback=_addresses,
+        help="Where the proxy of an external key store is reached, if not at port 443 of its"
+        " name: https://xks.example.com=https://10.0.0.7:8443. May be repeated.",
+    )(command)
+    return click.option(
+        "--cloudhsm",
+        metavar="CLUSTER=URI",
+        multiple=True,
+        callback=_clusters,
+        help="A CloudHSM cluster for custom key stores and the PKCS#11 token that plays it:"
+        " cluster-2a23b4cdefg=pkcs11:token=LABEL?module-path=/usr/lib/....so. May be repeated.",
     )(command)
 
 
@@ -157,6 +191,29 @@ def _proxies(
 def _quotas(value: str) -> str:
     """Return the choice so that it means the same from every working directory."""
     return value if value in ("off", "aws") else str(Path(value).expanduser().absolute())
+
+
+def _clusters(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    from stockade.services.kms.key_store_links import parse_cluster
+    from stockade.store.token_uri import BadUri
+
+    for text in value:
+        try:
+            parse_cluster(text)
+        except BadUri as bad:
+            raise click.BadParameter(f"{text!r}: {bad}") from None
+    return value
+
+
+def _addresses(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    for text in value:
+        if not re.fullmatch(r"https://[a-zA-Z0-9.-]+=https://[^/=]+", text):
+            raise click.BadParameter(f"{text!r} is not like https://NAME=https://HOST:PORT")
+    return value
 
 
 def _account(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:

@@ -50,8 +50,9 @@ def as_problem(fault: Exception) -> Problem:
     from stockade.store.errors import StoreError
     from stockade.store.seal import SealError
     from stockade.store.segments import JournalUnavailable
+    from stockade.xks.stores import StoreProblem
 
-    if isinstance(fault, SettingsError | SealError | BackupError):
+    if isinstance(fault, SettingsError | SealError | BackupError | StoreProblem):
         return Problem(fault.sentence, fault.hint)
     if isinstance(fault, StoreError | JournalUnavailable):
         return Problem(*_halves(str(fault)))

@@ -93,13 +93,15 @@ def _settings(
 def _check_seal(settings: Settings, sealed_with: Description | None) -> None:
     """Open the seal, and see that it is the backup's."""
     from stockade.cli.passphrases import existing
-    from stockade.store.seal import parse_seal, restore_parameters, same_seal
+    from stockade.seals import parse_seal
+    from stockade.store.seal import FileChoice, restore_parameters, same_seal
 
     if sealed_with is None or settings.data is None:
         return
     choice = parse_seal(settings.seal_choice, settings.data)
-    if sealed_with.derivation is not None and not choice.exists():
-        restore_parameters(choice.path, sealed_with.derivation)
+    derivation = sealed_with.derivation
+    if derivation and isinstance(choice, FileChoice) and not choice.path.exists():
+        restore_parameters(choice.path, derivation)
     found = choice.open(existing()).describe()
     if not same_seal(found.fingerprint, sealed_with.fingerprint):
         raise Problem(

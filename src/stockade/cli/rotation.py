@@ -3,7 +3,8 @@
 
 1. `seal.next` is written: which seal is to come.
 2. The new seal is made; nothing is sealed with it yet.
-3. `seal.next` is written again, with the new seal's fingerprint.
+3. `seal.next` is written again, with the new seal's fingerprint; where servers run, also
+   `seal.handover`, by which they follow (succession.py).
 4. One transaction wraps every domain key anew and writes the fingerprint into the store.
 5. `stockade.json` names the new seal, `seal.next` goes.
 
@@ -23,9 +24,11 @@ from stockade import config
 from stockade.cli.deployment import existing, open_store, settings
 from stockade.cli.occupancy import NEXT_FILE
 from stockade.core.ids import system_random
+from stockade.seals import parse_seal
 from stockade.store import files
-from stockade.store.seal import PARAMETERS_FILE, Seal, parse_seal
+from stockade.store.seal import PARAMETERS_FILE, FileChoice, Seal
 from stockade.store.vault import Vault, describe
+from stockade.succession import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,14 +48,27 @@ class Next(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rotate(
-    data: Path, to: str, passphrase: Callable[[], str], new_passphrase: Callable[[], str]
+    data: Path,
+    to: str,
+    passphrase: Callable[[], str],
+    new_passphrase: Callable[[], str],
+    *,
+    running: bool = False,
 ) -> None:
-    """Seal a data directory anew."""
+    """Seal a data directory anew; `running` servers are handed the new seal."""
     if settle(data) and existing(data).seal == to:
         return  # this command's earlier run, which was interrupted
     choice = parse_seal(settings("serve", data, existing(data)).seal_choice, data)
     old = choice.open(passphrase)
-    new = prepare(data, to, new_passphrase)
+    asked: list[str] = []
+
+    def secret() -> str:
+        asked.append(new_passphrase())
+        return asked[-1]
+
+    new = prepare(data, to, secret)
+    if running:
+        hand_over(data, old, new, to, asked[-1] if asked else "", system_random)
     with open_store(data) as store:
         wrap(store, old, new)
     settle(data)
@@ -62,11 +78,11 @@ def prepare(data: Path, to: str, passphrase: Callable[[], str]) -> Seal:
     """Do steps 1 to 3, and return the new seal."""
     choice = parse_seal(to, data)
     begun = read_next(data)
-    if choice.kind == "passphrase":
+    if isinstance(choice, FileChoice) and choice.kind == "passphrase":
         # An earlier attempt's salt: nothing was sealed with it, or `settle` had put it in place.
         choice = msgspec.structs.replace(choice, path=data / NEXT_PARAMETERS)
         choice.path.unlink(missing_ok=True)
-    if begun is not None and begun.seal == to and choice.exists():
+    if begun is not None and begun.seal == to and choice.exists(passphrase):
         seal = choice.open(passphrase)
     else:
         write_next(data, Next(seal=to))

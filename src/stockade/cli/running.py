@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from stockade.app import Stockade
+    from stockade.asgi import Answers
     from stockade.config import Settings
+    from stockade.store.seal import Seal
 
 log = logging.getLogger("stockade.server")
 
@@ -67,11 +70,16 @@ def start_logging(*, debug: bool) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
-def check(settings: Settings, passphrase: Callable[[], str]) -> None:
-    """Open everything once and close it again, so that what is wrong is heard of here."""
+def check(settings: Settings, passphrase: Callable[[], str]) -> Seal:
+    """Open everything once and close it again, so that what is wrong is heard of here.
+
+    Return the seal: workers that are started later have it, whatever its file says by then.
+    """
     from stockade.app import Stockade
 
-    Stockade.open(settings, passphrase).close()
+    app = Stockade.open(settings, passphrase)
+    app.close()
+    return app.seal
 
 
 def run(
@@ -80,12 +88,15 @@ def run(
     sock: socket.socket,
     passphrase: Callable[[], str],
     announce: Callable[[], None],
+    door: Callable[[Stockade], Answers] = lambda app: app,
 ) -> None:
-    """Serve until a signal says stop; `announce` is called once, when the first worker answers."""
+    """Serve until a signal says stop; `announce` is called once, when the first worker answers.
+
+    `door` is what of the deployment answers here: by default AWS's APIs.
+    """
     if settings.mode == "serve":
         keep_memory_private()
-    if settings.data is not None:
-        check(settings, passphrase)
+    seal = check(settings, passphrase) if settings.data is not None else None
     announce_once = _once_in_all_workers(announce)
 
     def work(sock: socket.socket) -> None:
@@ -94,7 +105,7 @@ def run(
             # the store and the journal be closed then, the default handler would not.
             signal.signal(number, signal.default_int_handler)
         try:
-            _work(settings, listen, sock, passphrase, announce_once)
+            _work(settings, listen, sock, seal, announce_once, door)
         except KeyboardInterrupt:
             log.debug("stopped")
         except Exception as fault:
@@ -104,7 +115,7 @@ def run(
             log.error("a worker ended: %s", as_problem(fault).message)  # noqa: TRY400
 
     def keep() -> None:
-        _keep(settings, passphrase)
+        _keep(settings, seal)
 
     serve(listen, sock, work, keep if settings.data is not None else None)
 
@@ -113,32 +124,37 @@ def _work(
     settings: Settings,
     listen: Listen,
     sock: socket.socket,
-    passphrase: Callable[[], str],
+    seal: Seal | None,
     announce: Callable[[], None],
+    door: Callable[[Stockade], Answers],
 ) -> None:
     from stockade.app import Stockade
     from stockade.asgi import Shell
 
-    app = Stockade.open(settings, passphrase)
+    app = Stockade.open(settings, _nobody, seal)
     try:
         if settings.data is None:
             app.start()
-        run_uvicorn(Shell(app, announce), sock, listen)
+        run_uvicorn(Shell(door(app), announce), sock, listen)
     finally:
         app.close()
 
 
-def _keep(settings: Settings, passphrase: Callable[[], str]) -> None:
+def _keep(settings: Settings, seal: Seal | None) -> None:
     """Keep a deployment on disk in a process of its own: time, and the journal's shipping."""
     from stockade.app import Stockade
 
-    app = Stockade.open(settings, passphrase)
+    app = Stockade.open(settings, _nobody, seal)
     signal.signal(signal.SIGTERM, lambda *_: app.stop())
     signal.signal(signal.SIGINT, lambda *_: app.stop())
     try:
         app.keep()
     finally:
         app.close()
+
+
+def _nobody() -> str:
+    raise AssertionError("a worker has its seal from its parent")
 
 
 def _once_in_all_workers(announce: Callable[[], None]) -> Callable[[], None]:

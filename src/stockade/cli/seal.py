@@ -30,26 +30,28 @@ def seal() -> None:
     metavar="SEAL",
     required=True,
     callback=lambda _ctx, _param, value: absolute_seal(value),
-    help="The new seal: `file:PATH`, a file that is made, or `passphrase`, which is asked for or"
-    " taken from STOCKADE_NEW_PASSPHRASE.",
+    help="The new seal: `file:PATH`, a file that is made; `passphrase`, which is asked for or"
+    " taken from STOCKADE_NEW_PASSPHRASE; `pkcs11:URI`, a key in a token, whose PIN is asked for in"
+    " the same way if the URI names no file; or `aws-kms:KEY_ARN`.",
 )
 def rotate(data: Path, to: str) -> None:
     """Seal a store anew, with a seal that is made for it.
 
-    The server must be stopped. Data is not encrypted again, only the keys that the seal protects,
-    so it takes a moment however much there is. If it is interrupted, run it again.
+    The server may go on running: its workers follow to the new seal by themselves. Data is not
+    encrypted again, only the keys that the seal protects, so it takes a moment however much there
+    is. If it is interrupted, run it again.
     """
     from stockade.cli import occupancy, passphrases
     from stockade.cli.deployment import existing
     from stockade.cli.rotation import rotate as rotate_seal
+    from stockade.seals import named
 
     existing(data)
-    with occupancy.alone(data):
-        rotate_seal(data, to, passphrases.existing(), passphrases.next_one())
-    click.echo(f"{data} is sealed with {_named(to)} now: without it, what is secret is lost.")
+    with occupancy.rotating(data) as running:
+        rotate_seal(data, to, passphrases.existing(), passphrases.next_one(), running=running)
+    name = "the new passphrase" if to == "passphrase" else named(to)
+    click.echo(f"{data} is sealed with {name} now: without it, what is secret is lost.")
     click.echo("Keep the old seal as long as you keep backups made before: they need it.")
-    click.echo("Other hosts that share the store need the new seal before they start again.")
-
-
-def _named(seal: str) -> str:
-    return "the new passphrase" if seal == "passphrase" else seal.partition(":")[2]
+    if running:
+        click.echo("The running server follows; if the old seal may be known, restart it soon.")
+    click.echo("Other hosts that share the store need the new seal and a restart.")

@@ -6,16 +6,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from stockade import __version__, config
 from stockade.cli.init import CREDENTIALS_TEXT
 from stockade.cli.options import (
     FILE,
     account_option,
+    attestation_option,
     credentials_option,
     data_option,
     domain_option,
     examples,
+    key_stores_option,
     proxies_option,
     quotas_option,
     region_option,
@@ -66,6 +69,8 @@ if TYPE_CHECKING:
 @domain_option
 @proxies_option
 @quotas_option
+@attestation_option
+@key_stores_option
 @click.pass_obj
 def serve(
     debug: bool,
@@ -82,6 +87,9 @@ def serve(
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
     kms_quotas: str,
+    attestation_roots: Path | None,
+    cloudhsm: tuple[str, ...],
+    xks_proxies: tuple[str, ...],
 ) -> None:
     """Start a server that keeps what it is given.
 
@@ -91,7 +99,7 @@ def serve(
     from stockade.cli import occupancy, running
     from stockade.cli.deployment import facing, limited, wanted
 
-    listen = _listen(address, workers, tls_cert, tls_key)
+    listen = listening_on(address, workers, tls_cert, tls_key)
     running.start_logging(debug=debug)
     given = {"store": store, "seal": seal, "account": account or "", "region": region or ""}
     settings = wanted("serve", data, **given)
@@ -100,7 +108,8 @@ def serve(
         passphrase = _passphrase(settings, credentials_file)
         with occupancy.settled(data):
             settings = wanted("serve", data, **given)  # it may just have been given its new seal
-            settings = facing(settings, domains, trusted_proxies)
+            settings = facing(settings, domains, trusted_proxies, attestation_roots)
+            settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
             settings = limited(settings, kms_quotas, workers)
             greeting = f"Stockade {__version__}, ready at {running.url(listen)}"
             running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
@@ -119,7 +128,8 @@ def _passphrase(settings: Settings, credentials_file: Path | None) -> Callable[[
     return passphrase
 
 
-def _listen(address: str, workers: int, cert: Path | None, key: Path | None) -> Listen:
+def listening_on(address: str, workers: int, cert: Path | None, key: Path | None) -> Listen:
+    """Return where to listen; beyond this host that takes a certificate."""
     from stockade.cli import running
     from stockade.server import Listen
 

@@ -58,6 +58,8 @@ class Touched(msgspec.Struct, kw_only=True):
     """What a caller hears who has the permission, where the resource does not exist."""
     audit: tuple[tuple[str, str], ...] = ()
     """(ARN, type) of the record's `resources`."""
+    noted: Mapping[str, Any] | None = None
+    """The record's `additionalEventData`."""
 
 
 Resolver = Callable[["Context", Mapping[str, Any]], Touched]

@@ -3,6 +3,9 @@
 
 Derived from the model's shapes as AWS derives it: member names with a small first letter, sensitive
 members and blobs left out, dates as CloudTrail writes them, `responseElements` null for reads.
+
+One member is ours, the last: what allowed the call, for `stockade explain`. It stays in the
+caller's own record as it is kept; what CloudTrail delivers is `as_delivered`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,10 @@ from stockade.protocol.parts import is_event_stream
 Recorder = Callable[[Any], Any]
 
 _encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+ALLOWED_BY = "allowedBy"
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -56,6 +63,7 @@ class Record(msgspec.Struct, kw_only=True):
     )
     event_category: str = msgspec.field(default="Management", name="eventCategory")
     tls_details: Any = msgspec.field(default=msgspec.UNSET, name="tlsDetails")
+    allowed_by: Any = msgspec.field(default=msgspec.UNSET, name=ALLOWED_BY)
 
 
 _AWS_ITSELF = msgspec.Raw(b'{"type":"AWSService","invokedBy":"AWS Internal"}')
@@ -141,6 +149,7 @@ class Audit:
                 user_identity=caller_identity(identity),
                 event_id=self._ids.uuid_at(now),
                 recipient_account_id=owner,
+                allowed_by=msgspec.UNSET,
             )
         )
 
@@ -164,6 +173,14 @@ class Audit:
             touch(record, ((event.arn, event.kind),))
         record.service_event_details = event.details
         return _encode(record)
+
+
+def as_delivered(record: bytes) -> bytes:
+    """Return a record with the members that CloudTrail's records have, and no others."""
+    members = _members(record)
+    if members.pop(ALLOWED_BY, None) is None:
+        return record
+    return _encode(members)
 
 
 def touch(record: Record, audit: tuple[tuple[str, str], ...]) -> None:

@@ -22,7 +22,7 @@ from stockade.core.context import Context
 from stockade.core.ports import Levels
 from stockade.crypto.aead import Tampered
 from stockade.policy.controls import held_by_rcp
-from stockade.policy.decide import RCP, RESOURCE, Decision, Layers, decide
+from stockade.policy.decide import RCP, RESOURCE, Allow, Decision, Layers, decide
 from stockade.policy.explain import Trace, denial_text, trace
 from stockade.policy.message import authorization_message
 from stockade.policy.request import Principal, Query
@@ -36,6 +36,9 @@ LONGEST_MESSAGE = 65_536
 """Bytes that an encoded message may unpack to."""
 _OWNERS = frozenset({RESOURCE, RCP})
 """The policies that are the resource owner's, not the caller's."""
+
+Permission = tuple[str, str, list[Allow]]
+"""An action, a resource, and by what it was allowed in each layer that had to."""
 
 
 class Denied(AccessDenied):
@@ -60,13 +63,24 @@ class Explanation(msgspec.Struct, kw_only=True):
     trace: Trace
 
 
-def require(ctx: Context, touched: Touched) -> None:
-    """Return if every demand of the request is allowed; raise `AccessDenied` with AWS's text."""
+def require(ctx: Context, touched: Touched) -> list[Permission]:
+    """Return by what every demand of the request is allowed; raise `AccessDenied` otherwise."""
+    permissions: list[Permission] = []
     for demand in touched.demands:
         query, layers = question(ctx, demand)
-        decision = decide(query, layers)
+        allows: list[Allow] = []
+        decision = decide(query, layers, allows)
         if not decision.allowed:
             raise _denied(ctx, query, layers, decision, demand)
+        if demand.account != query.principal.account:
+            allows = _own(allows)
+        permissions.append((demand.action, demand.arn, allows))
+    return permissions
+
+
+def _own(allows: list[Allow]) -> list[Allow]:
+    """Return by what a call was allowed without which policies of another account did so."""
+    return [(kind, None if kind in _OWNERS else by) for kind, by in allows]
 
 
 def question(ctx: Context, demand: Demand) -> tuple[Query, Layers]:

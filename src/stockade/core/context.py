@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,14 +14,25 @@ from stockade.core.identity import Caller
 from stockade.core.ids import Random
 from stockade.core.ports import Calls, Ports
 from stockade.policy.compile import Policy
+from stockade.store.errors import NotInMemory
 from stockade.store.resources import Scope
 from stockade.store.unit import Unit
 from stockade.store.vault import Sealed, Vault
 
 P = TypeVar("P")
+V = TypeVar("V")
 
 NONCE_SIZE = 28
 """16 bytes for a key derivation, 12 for AES-GCM."""
+
+
+class Outside(Exception):
+    """Raised by `Context.outside` in a transaction: undo it, ask, and begin it again."""
+
+    def __init__(self, name: Hashable, question: Callable[[], Any]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.question = question
 
 
 class ServiceEvent(msgspec.Struct, frozen=True):
@@ -72,6 +83,8 @@ class Context(msgspec.Struct, kw_only=True):
     """And `aws:SourceAccount`."""
     endpoint: Policy | None = None
     """The policy of the VPC endpoint that the request came through."""
+    answers: dict[Hashable, Any] | None = None
+    """What `outside` has asked for this call so far."""
 
     @property
     def internal(self) -> bool:
@@ -104,6 +117,23 @@ class Context(msgspec.Struct, kw_only=True):
     def unseal(self, scope: Scope, place: str, sealed: Sealed) -> bytes:
         """Decrypt a secret that `seal` made for the same place."""
         return self.vault.open(self.unit, scope, place, sealed)
+
+    def outside(self, name: Hashable, question: Callable[[], V]) -> V:
+        """Return what somebody outside the store answers, who may be slow: an HSM, a proxy.
+
+        Nobody waits for it: not the event loop (NotInMemory), and not other writers. Within a
+        transaction this one is undone, the question asked, and the operation run again from its
+        decision on; `name`, which holds all that the question depends on, finds the answer then.
+        """
+        if self.answers is not None and name in self.answers:
+            answer: V = self.answers[name]
+            return answer
+        if self.unit.memory_only:
+            raise NotInMemory
+        if self.unit.writes:
+            raise Outside(name, question)
+        self.unit.rest()
+        return question()
 
     def call(
         self, service: str, operation: str, params: Mapping[str, Any], *, by: str, region: str = ""

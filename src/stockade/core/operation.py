@@ -20,6 +20,7 @@ from botocore import xform_name
 
 from stockade.core.access import Resolver
 from stockade.core.errors import MemberNotHonoured
+from stockade.core.quotas import RequestQuota
 from stockade.protocol.catalogue import ServiceEntry, WireOperation
 from stockade.store.resources import Collection
 
@@ -32,6 +33,8 @@ H = TypeVar("H", bound=Handler)
 R = TypeVar("R", bound=msgspec.Struct)
 Reconcile = Callable[["Context", Any], Any]
 Identify = Callable[["Context", Mapping[str, Any]], None]
+Prepare = Callable[..., Any]
+"""(ctx, the input by the model's names, *what the access resolver loaded) -> a value."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +54,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     identify: Identify | None = None
     """Who calls, where what vouches for the caller is in the request and no signature is asked for
     (AssumeRoleWithWebIdentity). It runs before the transaction, so it may wait for others."""
+    prepare: Prepare | None = None
+    """The slow part of a write (Argon2id, RSA keys, calls to others), done before its turn to write
+    and for nobody who may not have it done. The handler gets the value after what it touches."""
 
     def bind(self, wire: WireOperation) -> dict[str, str]:
         """Return member -> parameter for the members honoured; refuse a parameter AWS lacks."""
@@ -71,6 +77,7 @@ class BoundOperation:
         self.name: str = wire.name
         self.writes = operation.writes
         self.quick = operation.quick and not (wire.streams_in or wire.streams_out)
+        self.quota: RequestQuota | None = None
         self._members = operation.bind(wire)
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,6 +105,8 @@ class Service:
         """Whether a presigned request lives for its X-Amz-Expires; STS's never does."""
         self.operations: dict[str, Operation] = {}
         self.reconcilers: list[tuple[Collection[Any], Reconcile]] = []
+        self.audit_readers: set[str] = set()
+        """The collections whose reconcilers read the audit trail."""
 
     def operation(
         self,
@@ -107,12 +116,28 @@ class Service:
         quick: bool = False,
         read_only: bool | None = None,
         identify: Identify | None = None,
+        prepare: Prepare | None = None,
     ) -> Callable[[H], H]:
         """Register the decorated function as the operation of its name.
 
         `read_only` is given where AWS's record says otherwise than `writes` does, `identify` where
         the request needs no signature: it enters the caller into the context, or refuses.
+
+        `prepare` keeps what is slow out of a write, so that no other write waits for it:
+
+            def _material(ctx, params, key): ...   # any value; None where there is nothing to do
+
+            @kms.operation(access=..., writes=True, prepare=_material)
+            def rotate(ctx, key, material, *, key_id): ...
+
+        It is called once the caller is allowed, in a unit that reads, and may refuse by an
+        AwsError. Between reading and what is slow it calls `ctx.unit.rest()`: a store in memory has
+        one connection for all. Then the write begins and decides anew, with what is stored by then:
+        the handler must hold what was prepared against it. Within the write of another operation it
+        runs in that one's transaction.
         """
+        if prepare is not None and not writes:
+            raise TypeError("what does not write has nothing to prepare for")
 
         def register(handler: H) -> H:
             name = handler.__name__
@@ -128,16 +153,22 @@ class Service:
                 read_only=not writes if read_only is None else read_only,
                 parameters=_keyword_only(handler),
                 identify=identify,
+                prepare=prepare,
             )
             return handler
 
         return register
 
-    def reconciles(self, collection: Collection[R]) -> Callable[[Callable[..., R | None]], Any]:
+    def reconciles(
+        self, collection: Collection[R], *, reads_audit: bool = False
+    ) -> Callable[[Callable[..., R | None]], Any]:
         """Register the decorated function as what happens when a resource of `collection` is due.
 
-        It returns the resource as it is from now on, or None when the resource is gone.
+        It returns the resource as it is from now on, or None when the resource is gone. With
+        `reads_audit`, every call that was acknowledged is shipped before it runs.
         """
+        if reads_audit:
+            self.audit_readers.add(collection.name)
 
         def register(reconcile: Callable[..., R | None]) -> Any:
             self.reconcilers.append((collection, reconcile))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -32,12 +32,15 @@ class Credentials(Protocol):
 
 @runtime_checkable
 class Principals(Protocol):
-    """Says whether the principals that a resource policy names exist (IAM knows them)."""
+    """Knows the principals that a resource policy names (IAM does)."""
 
     def principal_exists(self, unit: Unit, arn_or_account: str) -> bool: ...
 
     def principal_id(self, unit: Unit, principal_arn: str) -> str | None:
         """Return the `aws:userid` of whoever bears an ARN now, of a role without a session."""
+
+    def unique_id(self, unit: Unit, arn: str) -> str:
+        """Return the unique id of the user or role that an ARN names, empty where none does."""
 
 
 Levels = tuple[tuple[Policy, ...], ...]
@@ -64,6 +67,23 @@ class Organization(Protocol):
 
     def membership(self, unit: Unit, account: str) -> Membership | None:
         """Return the place of an account, from memory once it is known; None for a lone account."""
+
+
+@runtime_checkable
+class Members(Protocol):
+    """The accounts of an organization, for services that work across it (Organizations knows)."""
+
+    def accounts(self, unit: Unit, account: str) -> tuple[str, ...]:
+        """Return every account of the organization that an account belongs to, in order."""
+
+    def trusts(self, unit: Unit, account: str, service: str) -> bool:
+        """Tell whether a service (`access-analyzer.amazonaws.com`) may work across it."""
+
+    def administers(self, unit: Unit, account: str, service: str) -> bool:
+        """Tell whether the account runs a service for its organization.
+
+        The management account does, and so do the delegated administrators of the service.
+        """
 
 
 @runtime_checkable
@@ -100,6 +120,55 @@ class AuditLog(Protocol):
         It reads in a unit of its own: one that was begun earlier may not see what was shipped
         since. The second value is where to go on, None after the last page.
         """
+
+    def shipped_audit(
+        self,
+        unit: Unit,
+        account: str,
+        region: str,
+        *,
+        start: datetime,
+        end: datetime,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
+        before: Moment | None,
+        limit: int,
+    ) -> tuple[list[bytes], Moment | None]:
+        """Return a page of the records that are shipped already, read in the unit of the asker.
+
+        It is for what writes, and so cannot wait for `ship_audit`.
+        """
+
+
+@runtime_checkable
+class Transactions(Protocol):
+    """For what has to be stored although the operation at hand only reads."""
+
+    def change(self, ctx: Context, action: Callable[[Context], P]) -> P:
+        """Run an action in the transaction at hand, or in one of its own where there is none."""
+
+
+@runtime_checkable
+class ManagedKeys(Protocol):
+    """AWS managed keys, `aws/<service>`, for the services that encrypt with them (KMS)."""
+
+    def managed_key(self, ctx: Context, account: str, region: str, service: str) -> str:
+        """Return the ARN of a service's key in an account and Region, made on first use."""
+
+
+@runtime_checkable
+class OwnedKeys(Protocol):
+    """AWS owned keys: one a service and Region, in nobody's account, seen by nobody (KMS)."""
+
+    def seal_owned(
+        self, ctx: Context, service: str, plaintext: bytes, context: Mapping[str, str]
+    ) -> bytes:
+        """Encrypt under a service's key; context is what has to be said again to decrypt."""
+
+    def open_owned(
+        self, ctx: Context, service: str, sealed: bytes, context: Mapping[str, str]
+    ) -> bytes:
+        """Decrypt what `seal_owned` made, or raise `Tampered`."""
 
 
 class Ports:

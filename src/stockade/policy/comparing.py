@@ -4,12 +4,12 @@
 The reasoning is sound and not complete: a check passes only where no request can be found that it
 should have failed for. Where it cannot tell (a resource covered only by several statements
 together, conditions that it does not know to follow from each other) it fails, as AWS says of its
-own: "might allow".
+own: "might allow". Policies that are made to take long raise TooMuchWork.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from stockade.policy.elements import Document
     from stockade.policy.regions import Region
+
+_ACTIONS_A_STEP: Final = 8
+"""How many members of a set are gone through in the time of one step."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -60,6 +63,7 @@ class _Sides:
     """The allowing and the denying statements of a policy."""
 
     def __init__(self, document: Document, universe: Universe) -> None:
+        self.work = universe.work
         self.allows = regions(document, universe, "Allow")
         self.denies = regions(document, universe, "Deny")
 
@@ -71,6 +75,7 @@ class _Sides:
             return False
         for caller in allow.callers.atoms():
             for part in allow.resources.atoms():
+                self.work.spend(1 + len(actions) // _ACTIONS_A_STEP)
                 denied = _covered(
                     [
                         deny
@@ -88,6 +93,7 @@ def _grants_more(allow: Region, new: _Sides, existing: _Sides) -> bool:
     """Tell whether a new statement may allow what the existing policy does not."""
     for caller in allow.callers.atoms():
         for resource in allow.resources.atoms():
+            new.work.spend(1 + len(allow.actions) // _ACTIONS_A_STEP)
             place = (resource, caller, allow.terms)
             left = allow.actions - _covered(one for one in new.denies if one.covers(*place))
             if not left <= _covered(one for one in existing.allows if one.covers(*place)):

@@ -46,6 +46,9 @@ class CompiledStatement(msgspec.Struct, frozen=True):
     conditions: tuple[CompiledCondition, ...]
     applies: Callable[[Query], bool]
     """Tests resource and conditions."""
+    reference: msgspec.Raw
+    """What a record calls it, encoded once, since every allowed call names some: `[policy, n]`, the
+    policy's ARN or name (empty for the resource's own) and the statement's Sid or position."""
 
 
 Matching = tuple[tuple[CompiledStatement, ...], tuple[CompiledStatement, ...]]
@@ -62,8 +65,9 @@ class Policy:
         self.arn = arn
         self.name = name
         self.document = document
+        called = (arn or name) if name else ""
         self.statements = tuple(
-            _compile_statement(index, statement, variables=variables)
+            _compile_statement(index, statement, called, variables=variables)
             for index, statement in enumerate(document.statements)
         )
         self._index: dict[str, Matching] = {}
@@ -90,7 +94,9 @@ def compile_policy(document: Document, *, arn: str = "", name: str = "") -> Poli
     return Policy(document, arn, name)
 
 
-def _compile_statement(index: int, source: Statement, *, variables: bool) -> CompiledStatement:
+def _compile_statement(
+    index: int, source: Statement, policy: str, *, variables: bool
+) -> CompiledStatement:
     resource = _resource_test(source, variables=variables)
     conditions = tuple(
         CompiledCondition(condition, compile_condition(condition, variables=variables))
@@ -104,6 +110,7 @@ def _compile_statement(index: int, source: Statement, *, variables: bool) -> Com
         resource=resource,
         conditions=conditions,
         applies=_applies(resource, tuple(condition.test for condition in conditions)),
+        reference=msgspec.Raw(msgspec.json.encode((policy, source.sid or index))),
     )
 
 

@@ -36,6 +36,8 @@ from stockade.policy.request import Lookup, Principal, PrincipalKind, Query
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from msgspec import Raw
+
     from stockade.policy.compile import CompiledStatement, Policy
 
 __all__ = [
@@ -68,6 +70,8 @@ SCP: Final = "service control policy"
 RCP: Final = "resource control policy"
 ENDPOINT: Final = "VPC endpoint policy"
 GRANT: Final = "grant"
+ROOT: Final = "account root"
+"""No kind of policy: what allows where nothing else had to."""
 
 NAMING: Final = frozenset({RESOURCE, ENDPOINT})
 """The kinds of policy whose statements are about those whom their Principal names."""
@@ -78,6 +82,8 @@ Levels = tuple[tuple["Policy", ...], ...]
 """Control policies: one tuple for each level, the organization's root first, the account last."""
 Found = tuple[str, "Policy", "CompiledStatement"]
 """A statement, with the policy and the kind of policy that it stands in."""
+Allow = tuple[str, "Raw | None"]
+"""A kind of policy that allowed, and by which statement: its `reference`."""
 
 
 class Layers(msgspec.Struct, frozen=True):
@@ -120,37 +126,26 @@ class Decision(msgspec.Struct, frozen=True):
         return self.outcome == "allowed"
 
 
-def decide(query: Query, layers: Layers) -> Decision:
-    """Decide whether a request is allowed."""
+def decide(query: Query, layers: Layers, allows: list[Allow] | None = None) -> Decision:
+    """Decide whether a request is allowed.
+
+    `allows` gets, for a request that is, what every layer that had to allow it did so by.
+    """
+    if allows is None:
+        allows = []
     denied = first_deny(query, layers)
     if denied is not None:
-        return _decided("explicitDeny", *denied)
+        return _decided("explicitDeny", denied)
     if layers.scp or layers.rcp or layers.endpoint is not None:
-        silent = silent_control(query, layers)
+        silent = silent_control(query, layers, allows)
         if silent is not None:
             return _lacks(silent[0])
-    decision = _by_policies(query, layers)
+    before = len(allows)
+    decision = _by_either_side(query, layers, allows)
     if decision.allowed or layers.granted is None:
         return decision
-    return _by_grant(query, layers, layers.granted()) or decision
-
-
-def _by_policies(query: Query, layers: Layers) -> Decision:
-    """Decide what nothing denies, grants apart."""
-    principal = query.principal
-    naming, by_resource = _by_resource(query, layers)
-    if not principal.account:
-        return by_resource if naming == DIRECTLY else _lacks(RESOURCE)
-    if principal.account != layers.resource_account:
-        by_identity = _by_identity(query, layers)
-        return by_identity if naming or not by_identity.allowed else _lacks(RESOURCE)
-    if naming == DIRECTLY:
-        return by_resource
-    if naming == BY_ROLE:
-        return _within_limits(query, layers, by_resource)
-    if layers.resource_must_allow and naming == NOT_NAMED:
-        return _lacks(RESOURCE)
-    return _by_identity(query, layers)
+    del allows[before:]
+    return _by_grant(query, layers, layers.granted(), allows) or decision
 
 
 def speaking(principal: Principal, layers: Layers) -> list[Layer]:
@@ -166,13 +161,21 @@ def speaking(principal: Principal, layers: Layers) -> list[Layer]:
     return heard
 
 
-def silent_control(query: Query, layers: Layers) -> tuple[str, int] | None:
-    """Return the kind and the number of the first level of control policies that does not allow."""
+def silent_control(query: Query, layers: Layers, allows: list[Allow]) -> tuple[str, int] | None:
+    """Return the kind and the number of the first level of control policies that does not allow.
+
+    `allows` gets what the others do so by.
+    """
     for policy_type, number, policies in _levels(query.principal, layers):
-        if _first_allow(query, policy_type, policies) is None:
+        found = _first_allow(query, policy_type, policies)
+        if found is None:
             return policy_type, number
-    if layers.endpoint is not None and not _passes_endpoint(query, layers.endpoint):
-        return ENDPOINT, 0
+        allows.append((policy_type, found[2].reference))
+    if layers.endpoint is not None:
+        passed = _passes_endpoint(query, layers.endpoint)
+        if passed is None:
+            return ENDPOINT, 0
+        allows.append((ENDPOINT, passed.reference))
     return None
 
 
@@ -209,64 +212,99 @@ def first_deny(query: Query, layers: Layers) -> Found | None:
     return None
 
 
-def _by_resource(query: Query, layers: Layers) -> tuple[int, Decision]:
-    """Return how firmly the resource policy grants to the caller, and by which statement."""
-    best, decision = NOT_NAMED, _lacks(RESOURCE)
+def _by_either_side(query: Query, layers: Layers, allows: list[Allow]) -> Decision:
+    """Decide by the caller's policies and the resource's: steps 4 to 8."""
+    principal = query.principal
+    own = principal.account == layers.resource_account
+    naming, found = _by_resource(query, layers)
+    if found is None:
+        return _by_identity_alone(query, layers, allows, own=own)
+    if naming != BY_ACCOUNT or layers.resource_must_allow or not own:
+        allows.append((RESOURCE, found[2].reference))
+    if naming == DIRECTLY and (own or not principal.account):
+        return _decided("allowed", found)
+    if not principal.account:
+        return _lacks(RESOURCE)
+    if naming == BY_ROLE and own:
+        return _within_limits(query, layers, _decided("allowed", found), allows)
+    return _by_identity(query, layers, allows)
+
+
+def _by_resource(query: Query, layers: Layers) -> tuple[int, Found | None]:
+    """Return how firmly the resource policy grants to the caller, and the statement that does."""
+    best: int = NOT_NAMED
+    found: Found | None = None
     if layers.resource is None:
-        return best, decision
+        return best, found
     bounded = layers.boundary is not None
     for statement in layers.resource.matching(query.action)[1]:
         naming = statement.naming(query.principal, bounded)
         if naming > best and statement.applies(query):
             best = naming
-            decision = _decided("allowed", RESOURCE, layers.resource, statement)
-    return best, decision
+            found = (RESOURCE, layers.resource, statement)
+    return best, found
 
 
-def _by_grant(query: Query, layers: Layers, naming: int) -> Decision | None:
+def _by_grant(query: Query, layers: Layers, naming: int, allows: list[Allow]) -> Decision | None:
     """Decide by how firmly a grant names the caller, None where it gives the caller nothing."""
     granted = Decision("allowed", GRANT)
+    allows.append((GRANT, None))
     if naming == BY_ROLE:
-        return _within_limits(query, layers, granted)
-    handed_on = naming == BY_ACCOUNT and _by_identity(query, layers).allowed
+        return _within_limits(query, layers, granted, allows)
+    handed_on = naming == BY_ACCOUNT and _by_identity(query, layers, allows).allowed
     return granted if handed_on or naming == DIRECTLY else None
 
 
-def _by_identity(query: Query, layers: Layers) -> Decision:
+def _by_identity_alone(query: Query, layers: Layers, allows: list[Allow], *, own: bool) -> Decision:
+    """Decide what no resource policy grants: that is for the caller's own account to allow."""
+    if not query.principal.account or (own and layers.resource_must_allow):
+        return _lacks(RESOURCE)
+    by_identity = _by_identity(query, layers, allows)
+    return by_identity if own or not by_identity.allowed else _lacks(RESOURCE)
+
+
+def _by_identity(query: Query, layers: Layers, allows: list[Allow]) -> Decision:
     if query.principal.kind == "root":
-        return _within_limits(query, layers, Decision("allowed"))
-    granted = _first_allow(query, IDENTITY, layers.identity)
-    return _lacks(IDENTITY) if granted is None else _within_limits(query, layers, granted)
+        allows.append((ROOT, None))
+        return _within_limits(query, layers, Decision("allowed"), allows)
+    found = _first_allow(query, IDENTITY, layers.identity)
+    if found is None:
+        return _lacks(IDENTITY)
+    allows.append((IDENTITY, found[2].reference))
+    return _within_limits(query, layers, _decided("allowed", found), allows)
 
 
-def _within_limits(query: Query, layers: Layers, granted: Decision) -> Decision:
+def _within_limits(
+    query: Query, layers: Layers, granted: Decision, allows: list[Allow]
+) -> Decision:
     for policy_type, policies in _limits(query.principal, layers):
-        if _first_allow(query, policy_type, policies) is None:
+        found = _first_allow(query, policy_type, policies)
+        if found is None:
             return _lacks(policy_type)
+        allows.append((policy_type, found[2].reference))
     return granted
 
 
-def _first_allow(query: Query, policy_type: str, policies: Iterable[Policy]) -> Decision | None:
+def _first_allow(query: Query, policy_type: str, policies: Iterable[Policy]) -> Found | None:
     for policy in policies:
         for statement in policy.matching(query.action)[1]:
             if statement.applies(query):
-                return _decided("allowed", policy_type, policy, statement)
+                return policy_type, policy, statement
     return None
 
 
-def _passes_endpoint(query: Query, policy: Policy) -> bool:
-    """Tell whether an endpoint's policy lets a caller through; its account's name lets nobody."""
-    return any(
-        statement.naming(query.principal, False) > BY_ACCOUNT and statement.applies(query)
-        for statement in policy.matching(query.action)[1]
-    )
+def _passes_endpoint(query: Query, policy: Policy) -> CompiledStatement | None:
+    """Return what lets a caller through an endpoint; its account's name lets nobody."""
+    for statement in policy.matching(query.action)[1]:
+        if statement.naming(query.principal, False) > BY_ACCOUNT and statement.applies(query):
+            return statement
+    return None
 
 
 def _lacks(policy_type: str) -> Decision:
     return Decision("implicitDeny", policy_type)
 
 
-def _decided(
-    outcome: Outcome, policy_type: str, policy: Policy, statement: CompiledStatement
-) -> Decision:
+def _decided(outcome: Outcome, found: Found) -> Decision:
+    policy_type, policy, statement = found
     return Decision(outcome, policy_type, policy.arn, statement.source.sid, statement.index)

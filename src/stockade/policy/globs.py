@@ -23,6 +23,25 @@ Pattern = tuple[Symbol, ...]
 
 _MOST_STEPS: Final = 4_000_000
 """What two patterns may cost together; hostile ones get the careful answer."""
+_BUDGET: Final = 5_000_000
+"""What a whole comparison may cost: two seconds, and far more than honest policies do."""
+
+
+class TooMuchWork(Exception):
+    """Policies that cannot be compared in reasonable time."""
+
+
+class Work:
+    """How many steps a comparison may still take."""
+
+    def __init__(self, steps: int = _BUDGET) -> None:
+        self._left = steps
+
+    def spend(self, steps: int) -> None:
+        """Take steps, or raise TooMuchWork where there are not so many left."""
+        self._left -= steps
+        if self._left < 0:
+            raise TooMuchWork
 
 
 def pattern(text: str, *, variables: bool) -> Pattern:
@@ -48,19 +67,30 @@ def of_tokens(tokens: Tokens) -> Pattern:
     return tuple(symbols)
 
 
-def includes(outer: Pattern, inner: Pattern) -> bool:
+def includes(outer: Pattern, inner: Pattern, work: Work | None = None) -> bool:
     """Tell whether every text of `inner` is one of `outer`.
 
     `inner` is read as if it were a text in which only the outer's own wildcards can stand for its
     wildcards and variables.
     """
+    if work is not None:
+        work.spend(1)
     if outer in (inner, (Wild.MANY,)):
         return True
     if len(outer) * len(inner) > _MOST_STEPS:
         return False
-    here = there = 0
+    end, steps = _walk(outer, inner)
+    if work is not None:
+        work.spend(steps)
+    return end >= 0 and all(symbol is Wild.MANY for symbol in outer[end:])
+
+
+def _walk(outer: Pattern, inner: Pattern) -> tuple[int, int]:
+    """Return how much of `outer` stands for all of `inner`, -1 for none, and the steps taken."""
+    here = there = steps = 0
     star, resume = -1, 0
     while there < len(inner):
+        steps += 1
         if here < len(outer) and outer[here] is Wild.MANY:
             star, resume = here, there
             here += 1
@@ -70,11 +100,11 @@ def includes(outer: Pattern, inner: Pattern) -> bool:
             resume += 1
             here, there = star + 1, resume
         else:
-            return False
-    return all(symbol is Wild.MANY for symbol in outer[here:])
+            return -1, steps
+    return here, steps
 
 
-def overlap(one: Pattern, other: Pattern) -> bool:
+def overlap(one: Pattern, other: Pattern, work: Work | None = None) -> bool:
     """Tell whether two patterns may have a text in common.
 
     It walks through both at once: which places of `other` can be reached with so much of `one`.
@@ -83,6 +113,8 @@ def overlap(one: Pattern, other: Pattern) -> bool:
         return True
     places = _skip({0}, other)
     for symbol in one:
+        if work is not None:
+            work.spend(len(places))
         places = _skip(_step(symbol, places, other), other)
         if not places:
             return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stockade.policy.conditions import cut_value
-from stockade.policy.globs import Pattern, Symbol, includes, of_tokens
+from stockade.policy.globs import Pattern, Symbol, Work, includes, of_tokens
 from stockade.policy.operators import Operator, parse_operator
 from stockade.policy.values import parse_network
 from stockade.policy.variables import Variable, Wild
@@ -27,12 +27,17 @@ _EXACT = frozenset({"StringEquals", "StringNotEquals"})
 class Terms:
     """The conditions of one statement, with the version of its document."""
 
-    def __init__(self, conditions: Iterable[Condition], *, variables: bool) -> None:
+    def __init__(
+        self, conditions: Iterable[Condition], *, variables: bool, work: Work | None = None
+    ) -> None:
         self._terms = [_Term(condition, variables=variables) for condition in conditions]
+        self._work = Work() if work is None else work
 
     def imply(self, other: Terms) -> bool:
         """Tell whether every request that meets these conditions meets the other ones."""
-        return all(any(mine.implies(theirs) for mine in self._terms) for theirs in other._terms)
+        return all(
+            any(mine.implies(theirs, self._work) for mine in self._terms) for theirs in other._terms
+        )
 
     def __bool__(self) -> bool:
         return bool(self._terms)
@@ -49,7 +54,8 @@ class _Term:
         self.variables = variables
         self.patterns = frozenset(_patterns(self.operator, condition, variables=variables))
 
-    def implies(self, other: _Term) -> bool:
+    def implies(self, other: _Term, work: Work) -> bool:
+        work.spend(1)
         mine, theirs = self.operator, other.operator
         if self.key != other.key or mine is None or theirs is None:
             return False
@@ -60,7 +66,7 @@ class _Term:
         if mine.family.negated:
             return other.patterns <= self.patterns
         return all(
-            any(_within(mine, one, wide) for wide in other.patterns) for one in self.patterns
+            any(_within(mine, one, wide, work) for wide in other.patterns) for one in self.patterns
         )
 
     def _implies_null(self, other: _Term) -> bool:
@@ -106,31 +112,33 @@ def _passes(operator: Operator) -> bool:
     return operator.if_exists or (operator.family is not None and operator.family.negated)
 
 
-def _within(operator: Operator, one: Pattern, wide: Pattern) -> bool:
+def _within(operator: Operator, one: Pattern, wide: Pattern, work: Work) -> bool:
     """Tell whether what a value of a positive operator admits is admitted by another value."""
+    work.spend(1)
     if one == wide:
         return True
     if operator.name in _LIKE:
-        return includes(wide, one)
+        return includes(wide, one, work)
     if operator.name in {"ArnEquals", "ArnLike"}:
-        return _arn_within(one, wide)
+        return _arn_within(one, wide, work)
     if operator.name == "IpAddress":
         return _network_within(_text(one), _text(wide))
     return False
 
 
-def _arn_within(one: Pattern, wide: Pattern) -> bool:
+def _arn_within(one: Pattern, wide: Pattern, work: Work) -> bool:
     """Compare ARN patterns field by field, as the ARN operators match them.
 
     A variable may bring colons along, which only the last field bears.
     """
     if wide == (Wild.MANY,):
         return True
+    work.spend(len(one) + len(wide))
     inner, outer = _fields(one), _fields(wide)
     if any(isinstance(symbol, Variable) for field in inner[:-1] + outer[:-1] for symbol in field):
         return False
     return len(inner) == len(outer) == 6 and all(
-        includes(there, here) for here, there in zip(inner, outer, strict=True)
+        includes(there, here, work) for here, there in zip(inner, outer, strict=True)
     )
 
 

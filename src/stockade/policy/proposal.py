@@ -73,7 +73,7 @@ def _add(query: Query, layers: Layers, policy_type: str) -> tuple[Change, Layers
 
 def _add_to_level(query: Query, layers: Layers) -> tuple[Change, Layers]:
     """Put the missing allow into the level of control policies that lacks it."""
-    silent = silent_control(query, layers)
+    silent = silent_control(query, layers, [])
     assert silent is not None
     policy_type, number = silent
     statement = _allow(query, policy_type, None)

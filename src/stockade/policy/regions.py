@@ -11,12 +11,12 @@ that AWS does not have (yet), each as one name that only a wider pattern covers.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from stockade.policy import actions
 from stockade.policy.elements import VERSION
-from stockade.policy.globs import Pattern, includes, overlap, pattern
+from stockade.policy.globs import Pattern, Work, includes, overlap, pattern
 from stockade.policy.implication import Terms
 from stockade.policy.match import glob
 from stockade.policy.variables import Variable
@@ -29,14 +29,19 @@ if TYPE_CHECKING:
 EVERYONE = ("*", "*")
 """What `Principal: "*"` and `Principal: {"AWS": "*"}` both say."""
 
+_ANY_SERVICE, _ONE = 100_000, 500
+"""What it costs to hold a pattern against the actions of all services, or of one."""
+
 Name = tuple[str, str]
 """A principal's type and value."""
 
 
 class Universe:
-    """All the actions that a comparison is about."""
+    """All the actions that a comparison is about, and what the comparison may cost."""
 
     def __init__(self, documents: Iterable[Document], more: Iterable[str] = ()) -> None:
+        self.work = Work()
+        self._expanded: dict[str, frozenset[str]] = {}
         written = {
             text.lower()
             for document in documents
@@ -44,7 +49,7 @@ class Universe:
             for text in statement.actions or statement.not_actions or ()
         }
         written |= {text.lower() for text in more}
-        self._strange = frozenset(text for text in written if not _known(text))
+        self._strange = frozenset(text for text in written if not self._known(text))
         self.everything = _known("*") | self._strange
 
     def expand(self, patterns: Iterable[str]) -> frozenset[str]:
@@ -52,12 +57,21 @@ class Universe:
         found: set[str] = set()
         for text in patterns:
             fits = glob(text.lower())
-            found |= _known(text.lower())
+            found |= self._known(text.lower())
+            self.work.spend(len(self._strange))
             found.update(name for name in self._strange if fits(name))
         return frozenset(found)
 
+    def _known(self, text: str) -> frozenset[str]:
+        found = self._expanded.get(text)
+        if found is None:
+            wide = text != "*" and {"*", "?"} & set(text.partition(":")[0])
+            self.work.spend(_ANY_SERVICE if wide else _ONE)
+            found = self._expanded[text] = _known(text)
+        return found
 
-@cache
+
+@lru_cache(maxsize=128)  # what a wide pattern stands for takes a megabyte
 def _known(text: str) -> frozenset[str]:
     return frozenset(name.lower() for name in actions.expand(text))
 
@@ -65,7 +79,8 @@ def _known(text: str) -> frozenset[str]:
 class Resources:
     """A Resource or NotResource element, or the lack of both, which means everything."""
 
-    def __init__(self, statement: Statement, *, variables: bool) -> None:
+    def __init__(self, statement: Statement, *, variables: bool, work: Work | None = None) -> None:
+        self._work = Work() if work is None else work
         self.negated = statement.not_resources is not None
         written = statement.not_resources if self.negated else statement.resources
         self.patterns = frozenset(
@@ -82,28 +97,34 @@ class Resources:
         if isinstance(part, Resources):
             return self._cover_negated(part)
         if self.negated:
-            return not self._open and not any(overlap(one, part) for one in self.patterns)
-        return any(includes(one, part) for one in self.patterns)
+            return not self._open and not any(
+                overlap(one, part, self._work) for one in self.patterns
+            )
+        return any(includes(one, part, self._work) for one in self.patterns)
 
     def touch(self, part: Resources | Pattern) -> bool:
         """Tell whether a resource of a part may be one of these."""
         if isinstance(part, Resources):
             return not self._within_exceptions(part)
         if self.negated:
-            return not any(includes(one, part) for one in self.patterns)
-        return any(overlap(one, part) for one in self.patterns)
+            return not any(includes(one, part, self._work) for one in self.patterns)
+        return any(overlap(one, part, self._work) for one in self.patterns)
 
     def _cover_negated(self, part: Resources) -> bool:
         """Tell whether all that a NotResource leaves is among these."""
         if not self.negated:
-            return any(includes(one, pattern("*", variables=False)) for one in self.patterns)
+            return any(
+                includes(one, pattern("*", variables=False), self._work) for one in self.patterns
+            )
         if self.patterns == part.patterns:
             return True
         return not self._open and part.excludes(self.patterns)
 
     def excludes(self, patterns: Iterable[Pattern]) -> bool:
         """Tell whether all of these patterns lie within what a NotResource leaves out."""
-        return all(any(includes(wide, one) for wide in self.patterns) for one in patterns)
+        return all(
+            any(includes(wide, one, self._work) for wide in self.patterns) for one in patterns
+        )
 
     def _within_exceptions(self, part: Resources) -> bool:
         """Tell whether all of these are what a NotResource leaves out."""
@@ -152,9 +173,9 @@ class Region:
         self.sid = statement.sid
         self.effect = statement.effect
         self.actions = _actions(statement, universe)
-        self.resources = Resources(statement, variables=variables)
+        self.resources = Resources(statement, variables=variables, work=universe.work)
         self.callers = Callers(statement, identity=document.kind == "identity")
-        self.terms = Terms(statement.conditions, variables=variables)
+        self.terms = Terms(statement.conditions, variables=variables, work=universe.work)
 
     def covers(self, resource: Resources | Pattern, caller: Callers | Name, terms: Terms) -> bool:
         """Tell whether, of its actions, it speaks of all requests with these traits."""

@@ -146,7 +146,7 @@ class _Single:
         if any(self._applying(policy, "Deny") for level in levels for policy in level):
             return False
         alone = msgspec.structs.replace(self.layers, rcp=(), endpoint=None)
-        return silent_control(self.query, alone) is None
+        return silent_control(self.query, alone, []) is None
 
     @property
     def allowed_by_boundary(self) -> bool:

@@ -123,7 +123,10 @@ class Journal:
         return _fetch(unit, page, query), page[-1] if len(moments) > limit else None
 
     def by_request_id(self, unit: Unit, request_id: str) -> list[bytes]:
-        """Return the records of a request, of whichever account and Region, newest first."""
+        """Return the records of a request, of whichever account and Region, newest first.
+
+        The last one is the caller's own; the others are for the accounts whose resources it used.
+        """
         asked = ((entries.REQUEST_ID, request_id),)
         query = Query(kind=CLOUDTRAIL, scope=EVERYWHERE, attributes=asked, limit=BATCH)
         return _fetch(unit, blocks.search(unit.connection, query), query)

@@ -4,9 +4,10 @@
     seal -> domain key of an account and Region (vault.py) -> key material and sealed fields
 
 A seal is 32 random bytes in a private file (`file:PATH`), or comes from a passphrase through
-Argon2id (`passphrase`; salt and cost stand in `seal.json` beside the store and are not secret).
-Only domain keys are wrapped by it, so that changing the seal re-wraps those alone. A lost seal is
-lost data: there is no second way in.
+Argon2id (`passphrase`; salt and cost stand in `seal.json` beside the store and are not secret), or
+is a key that never leaves a PKCS#11 token (`pkcs11:...`, token_seal.py). Only domain keys are
+wrapped by it, so that changing the seal re-wraps those alone. A lost seal is lost data: there is no
+second way in.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ Random = Callable[[int], bytes]
 
 PARAMETERS_FILE = "seal.json"
 _VERSION = b"\x01"
-_KINDS = ("file:PATH", "passphrase")
 
 
 class SealError(Exception):
@@ -111,37 +111,51 @@ def same_seal(one: str, other: str) -> bool:
     return hmac.compare_digest(one, other)
 
 
-class SealChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """A seal as configured, before it is made or opened."""
+class SealChoice(Protocol):
+    """A seal as configured, before it is made or opened.
 
-    kind: str
+    `secret` gives a passphrase or a PIN, and is asked only if this seal needs one.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    def exists(self, secret: Callable[[], str]) -> bool: ...
+    def create(self, random: Random, secret: Callable[[], str]) -> Seal: ...
+    def open(self, secret: Callable[[], str]) -> Seal: ...
+
+
+class FileChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """A seal that is in a file, or comes from a passphrase with what is in a file."""
+
+    kind: Literal["file", "passphrase"]
     path: Path
 
-    def exists(self) -> bool:
+    def exists(self, secret: Callable[[], str]) -> bool:
+        """Say whether the file is there."""
+        del secret
         return self.path.exists()
 
-    def create(self, random: Random, passphrase: Callable[[], str]) -> Seal:
-        """Make a new seal; the passphrase is asked for only if this kind needs one."""
+    def create(self, random: Random, secret: Callable[[], str]) -> Seal:
+        """Make a new seal."""
         if self.kind == "file":
             return create_file_seal(self.path, random)
-        return create_passphrase_seal(self.path, passphrase(), random)
+        return create_passphrase_seal(self.path, secret(), random)
 
-    def open(self, passphrase: Callable[[], str]) -> Seal:
-        """Open the existing seal; the passphrase is asked for only if this kind needs one."""
+    def open(self, secret: Callable[[], str]) -> Seal:
+        """Open the existing seal."""
         if self.kind == "file":
             return open_file_seal(self.path)
-        return open_passphrase_seal(self.path, passphrase)
+        return open_passphrase_seal(self.path, secret)
 
 
-def parse_seal(text: str, directory: Path) -> SealChoice:
-    """Read the `seal` setting of a store that lives in `directory`."""
+def file_choice(text: str, directory: Path) -> FileChoice | None:
+    """Read the setting of a seal in a file, or from a passphrase; None for other kinds."""
     kind, _, rest = text.partition(":")
     if kind == "file" and rest:
-        return SealChoice(kind=kind, path=Path(rest).expanduser())
+        return FileChoice(kind="file", path=Path(rest).expanduser())
     if text == "passphrase":
-        return SealChoice(kind=kind, path=directory / PARAMETERS_FILE)
-    known = " or ".join(_KINDS)
-    raise SealError(f"there is no seal {text!r}", f"the setting is one of: {known}")
+        return FileChoice(kind="passphrase", path=directory / PARAMETERS_FILE)
+    return None
 
 
 def create_file_seal(path: Path, random: Random) -> Seal:
@@ -153,7 +167,7 @@ def create_file_seal(path: Path, random: Random) -> Seal:
 
 def open_file_seal(path: Path) -> Seal:
     """Read a seal file, refusing one that others can read or that is not 32 bytes long."""
-    root = _read_private(path)
+    root = read_private(path)
     if len(root) != aead.KEY_SIZE:
         raise SealError(
             f"the seal file {path} holds {len(root)} bytes instead of {aead.KEY_SIZE}",
@@ -203,12 +217,13 @@ def _write_new(path: Path, content: bytes) -> None:
         raise SealError(f"the seal {path} cannot be written ({error.strerror})") from None
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path, what: str = "seal file") -> bytes:
+    """Return the content of a file, refusing one that others can read."""
     with _open(path) as file:
         mode = os.fstat(file.fileno()).st_mode
         if mode & 0o077:
             raise SealError(
-                f"the seal file {path} can be read by others (mode {stat.S_IMODE(mode):04o})",
+                f"the {what} {path} can be read by others (mode {stat.S_IMODE(mode):04o})",
                 f"chmod 600 {path}; if others have access to this host, rotate the seal",
             )
         return file.read()

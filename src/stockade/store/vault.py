@@ -8,12 +8,15 @@ data are account, Region and place (the row's service, kind, id and field), so t
 moved to another row, account or Region does not open. Nonces are random: a domain key is good for
 2**32 boxes (NIST SP 800-38D, 8.3).
 
-Unwrapped domain keys are remembered as values derived from their resources: a change of those, by
-whichever process, makes them be forgotten; and one that was never committed is never remembered.
+The domain keys of a scope are remembered as a value derived from their resources: a change of
+those, by whichever process, makes it be forgotten. What a wrapped key unwraps to does not change,
+so a seal is asked once in a process for each, however far away it is.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,8 +28,6 @@ from stockade.store.seal import Description, SealError, WrongSeal, same_seal
 from stockade.store.tables import meta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from stockade.store.seal import Seal
@@ -37,6 +38,12 @@ _VERSION = b"\x01"
 _NONCE_AT = 1 + ID_SIZE
 _BOX_AT = _NONCE_AT + aead.NONCE_SIZE
 _META_NAME = "seal"
+MOST_OPENED = 10_000
+"""How many unwrapped domain keys a process remembers."""
+
+
+def _no_successor(_seal: Seal, _fingerprint: str) -> None:
+    """Know of no other seal."""
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -73,11 +80,20 @@ class _Domain(msgspec.Struct, frozen=True):
     ciphers: dict[bytes, AESGCM]
 
 
-class Vault:
-    """Seals and opens secrets under one seal."""
+Successor = Callable[["Seal", str], "Seal | None"]
+"""(a seal, the fingerprint of another) -> that other one, where this process may come to it."""
 
-    def __init__(self, seal: Seal, random: Callable[[int], bytes]) -> None:
+
+class Vault:
+    """Seals and opens secrets under one seal, and under those that take its place."""
+
+    def __init__(
+        self, seal: Seal, random: Callable[[int], bytes], successor: Successor = _no_successor
+    ) -> None:
         self._random = random
+        self._successor = successor
+        self._following = threading.Lock()
+        self._seals: dict[str, Seal] = {}
         self._use(seal)
 
     def seal(self, unit: Unit, scope: Scope, place: str, plaintext: bytes) -> Sealed:
@@ -90,6 +106,15 @@ class Vault:
         cipher = domain.ciphers[domain.current]
         box = aead.seal_with(cipher, nonce, plaintext, _aad(scope, place))
         return Sealed(_VERSION + domain.current + nonce + box)
+
+    def is_ready(self, unit: Unit, scope: Scope) -> bool:
+        """Tell whether a scope has its domain key, so that units that read can seal, too."""
+        return self._domain(unit, scope) is not None
+
+    def prepare(self, unit: Unit, scope: Scope) -> None:
+        """Make a scope's domain key where it has none."""
+        if not self.is_ready(unit, scope):
+            self._create(unit, scope)
 
     def open(self, unit: Unit, scope: Scope, place: str, sealed: Sealed) -> bytes:
         """Decrypt what `seal` made for the same scope and place, or raise Tampered."""
@@ -109,19 +134,19 @@ class Vault:
         self.check(unit)
 
     def check(self, unit: Unit) -> None:
-        """Raise WrongSeal when the store was sealed with another seal than this."""
-        found, mine = describe(unit), self._seal.describe()
+        """Raise WrongSeal when the store was sealed with a seal that this process cannot open."""
+        found = describe(unit)
         if found is None:
             raise SealError(
                 "the store does not say which seal it was sealed with",
                 "it was never finished: make it anew, or restore a backup into an empty store",
             )
-        _must_be_same(mine, found.fingerprint)
+        self._follow(found.fingerprint)
 
     def rotate(self, unit: Unit, seal: Seal) -> int:
         """Wrap every domain key with another seal, all or none, and return how many there are.
 
-        Other processes that have the store open must be restarted with the new seal.
+        Other processes that have the store open have to find it (`successor`), or be restarted.
         """
         self.check(unit)
         count = 0
@@ -135,8 +160,21 @@ class Vault:
         unit.on_commit(lambda: self._use(seal))
         return count
 
+    def _follow(self, fingerprint: str) -> None:
+        """Go over to the seal of this fingerprint, if it is another than the present one."""
+        if same_seal(self._seal.describe().fingerprint, fingerprint):
+            return
+        with self._following:
+            known = self._seals.get(fingerprint) or self._successor(self._seal, fingerprint)
+            if known is None:
+                _must_be_same(self._seal.describe(), fingerprint)
+            else:
+                self._use(known)
+
     def _use(self, seal: Seal) -> None:
         self._seal = seal
+        self._seals[seal.describe().fingerprint] = seal
+        self._opened: dict[tuple[Scope, DomainKey], bytes] = {}
         self._name = ("domain-keys", seal.describe().fingerprint)
 
     def _cipher(self, unit: Unit, scope: Scope, head: bytes) -> AESGCM | None:
@@ -158,6 +196,9 @@ class Vault:
 
     def _create(self, unit: Unit, scope: Scope) -> _Domain:
         """Make the domain key of a scope; one unit writes at a time, so there is only one."""
+        found = describe(unit)
+        if found is not None:
+            self._follow(found.fingerprint)
         key_id, secret = self._random(ID_SIZE), self._random(aead.KEY_SIZE)
         unit.put(DOMAIN_KEYS, scope, self._wrap(self._seal, scope, key_id.hex(), secret))
         self.adopt(unit)
@@ -168,9 +209,20 @@ class Vault:
         return DomainKey(id=key_id, seal=seal.describe().fingerprint, wrapped=wrapped)
 
     def _unwrap(self, scope: Scope, key: DomainKey) -> bytes:
-        _must_be_same(self._seal.describe(), key.seal)
+        secret = self._opened.get((scope, key))
+        if secret is None:
+            if len(self._opened) >= MOST_OPENED:
+                self._opened.clear()
+            secret = self._opened[scope, key] = self._ask_seal(scope, key)
+        return secret
+
+    def _ask_seal(self, scope: Scope, key: DomainKey) -> bytes:
+        seal = self._seals.get(key.seal)  # an old one, where the unit began before a rotation
+        if seal is None:
+            self._follow(key.seal)
+            seal = self._seal
         try:
-            return self._seal.unwrap(key.wrapped, _aad(scope, key.id))
+            return seal.unwrap(key.wrapped, _aad(scope, key.id))
         except aead.Tampered:
             raise aead.Tampered(
                 f"the domain key of account {scope.account} in {scope.region or 'all Regions'} "

@@ -73,8 +73,10 @@ def test_an_analyzer_is_made_shown_and_deleted(client: Any, clock: TestClock) ->
     assert code(client.create_analyzer, analyzerName="main", type="ACCOUNT") == "ConflictException"
     second = {"analyzerName": "second", "type": "ACCOUNT"}
     assert code(client.create_analyzer, **second) == "ServiceQuotaExceededException"
-    unused = {"analyzerName": "unused", "type": "ACCOUNT_UNUSED_ACCESS"}
-    assert code(client.create_analyzer, **unused) == "ValidationException"
+    inner = {"analyzerName": "inner", "type": "ACCOUNT_INTERNAL_ACCESS"}
+    assert code(client.create_analyzer, **inner) == "ValidationException"
+    lone = {"analyzerName": "lone", "type": "ORGANIZATION"}
+    assert code(client.create_analyzer, **lone) == "AccessDeniedException"
     assert code(client.update_analyzer, analyzerName="main") == "ValidationException"
     client.delete_analyzer(analyzerName="main")
     assert code(client.get_analyzer, analyzerName="main") == "ResourceNotFoundException"

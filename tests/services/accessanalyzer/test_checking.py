@@ -156,3 +156,26 @@ def test_a_policy_that_cannot_be_read(analyzer: Any) -> None:
     with pytest.raises(ClientError) as caught:
         analyzer.check_no_public_access(policyDocument="{", resourceType="AWS::KMS::Key")
     assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+
+
+def test_hostile_policies_are_given_up_soon(analyzer: Any) -> None:
+    patterns = [f"arn:aws:s3:::*{'a' * 60}b{number}" for number in range(150)]
+    texts = [f"arn:aws:s3:::{'a' * 400}{number}x" for number in range(150)]
+    wide = {"Effect": "Allow", "Action": "s3:*", "Resource": patterns}
+    all_ = {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::a*"}
+    new = {"Effect": "Allow", "Action": "s3:*", "Resource": texts}
+    asked = {
+        "newPolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [new]}),
+        "existingPolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [wide, all_]}),
+        "policyType": "IDENTITY_POLICY",
+    }
+    with pytest.raises(ClientError) as caught:
+        analyzer.check_no_new_access(**asked)
+    assert caught.value.response["Error"]["Code"] == "UnprocessableEntityException"
+    actions = [f"*{number}x*" for number in range(1000)]
+    many = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [many]})
+    asked = {"newPolicyDocument": document, "existingPolicyDocument": document}
+    with pytest.raises(ClientError) as caught:
+        analyzer.check_no_new_access(**asked, policyType="IDENTITY_POLICY")
+    assert caught.value.response["Error"]["Code"] == "UnprocessableEntityException"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.services.iam.certificates import certificate, ec_key
-from tests.services.iam.helpers import ACCOUNT, refused
+from tests.services.iam.helpers import ACCOUNT, allow, refused, user
 from tests.services.iam.test_mfa import enable, make
 
 if TYPE_CHECKING:
@@ -51,6 +51,34 @@ def test_a_report_is_started_complete_and_expired(stockade: Stockade, iam: Any) 
     assert refused(iam.get_credential_report)[:2] == ("ReportExpired", 410)
     assert iam.generate_credential_report()["State"] == "STARTED"
     assert "late" in rows(iam)
+
+
+def test_the_lines_say_when_keys_were_last_used(
+    stockade: Stockade, aws: boto3.Session, iam: Any
+) -> None:
+    alice = user(stockade, aws, "alice", allow("kms:ListKeys"))
+    spare = iam.create_access_key(UserName="alice")["AccessKey"]["AccessKeyId"]
+    key_id = alice.get_credentials().access_key
+    kms = alice.client("kms", region_name="eu-west-1")
+    kms.list_keys()
+    used = stockade.clock.now()
+    stockade.travel(used + timedelta(minutes=5))
+    iam.generate_credential_report()
+    found = rows(iam)
+    order = sorted([key_id, spare])
+    first, second = order.index(key_id) + 1, order.index(spare) + 1
+    assert last_use(found["alice"], first) == [f"{used:%Y-%m-%dT%H:%M:%SZ}", "eu-west-1", "kms"]
+    assert last_use(found["alice"], second) == [NONE, NONE, NONE]
+    last = iam.get_access_key_last_used(AccessKeyId=key_id)["AccessKeyLastUsed"]
+    assert (last["Region"], last["ServiceName"]) == ("eu-west-1", "kms")
+    kms.list_keys()
+    iam.generate_credential_report()
+    assert rows(iam) == found
+
+
+def last_use(row: dict[str, str], number: int) -> list[str]:
+    """Return when and where the key of a number was last used, and for which service."""
+    return [row[f"access_key_{number}_last_used_{what}"] for what in ("date", "region", "service")]
 
 
 def test_the_lines_say_what_each_user_has(iam: Any) -> None:

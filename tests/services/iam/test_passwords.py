@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stockade.crypto import passwords
 from stockade.services.iam.passwords import LOGIN_PROFILES
 from stockade.services.iam.resources import scope_of
 from tests.services.iam.helpers import ACCOUNT, OTHER, account, allow, below, refused, user
@@ -187,3 +189,46 @@ def test_a_renamed_user_keeps_its_password(stockade: Stockade, iam: Any) -> None
     iam.update_user(UserName="alice", NewUserName="alicia")
     after = iam.get_login_profile(UserName="alicia")["LoginProfile"]
     assert after == before | {"UserName": "alicia"}
+
+
+def test_others_write_while_passwords_are_hashed(
+    stockade: Stockade, aws: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each hash is made while another write begins and ends, so in no write of its own."""
+    hashed: list[str] = []
+
+    def derive(*given: Any) -> bytes:
+        name = f"other-{len(hashed)}"
+        with ThreadPoolExecutor(1) as others:
+            others.submit(aws.client("iam").create_user, UserName=name).result(timeout=30)
+        hashed.append(name)
+        return passwords.derive(*given)
+
+    admin = aws.client("iam")
+    own = user(stockade, aws, "alice", allow("iam:ChangePassword")).client("iam")
+    monkeypatch.setattr("stockade.services.iam.passwords.derive", derive)
+    admin.create_login_profile(UserName="alice", Password=GOOD)
+    admin.update_login_profile(UserName="alice", Password=BETTER)
+    own.change_password(OldPassword=BETTER, NewPassword=BEST)
+    assert len(hashed) == 4
+    monkeypatch.undo()
+    own.change_password(OldPassword=BEST, NewPassword=GOOD)
+
+
+def test_a_profile_made_anew_meanwhile_is_held_against_its_own_salt(
+    stockade: Stockade, aws: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = aws.client("iam")
+    own = user(stockade, aws, "alice", allow("iam:ChangePassword")).client("iam")
+    admin.create_login_profile(UserName="alice", Password=GOOD)
+
+    def derive(*given: Any) -> bytes:
+        monkeypatch.undo()
+        admin.delete_login_profile(UserName="alice")
+        admin.create_login_profile(UserName="alice", Password=BETTER)
+        return passwords.derive(*given)
+
+    monkeypatch.setattr("stockade.services.iam.passwords.derive", derive)
+    refusal = refused(own.change_password, OldPassword=GOOD, NewPassword=BEST)
+    assert refusal[2] == "The old password was incorrect."
+    own.change_password(OldPassword=BETTER, NewPassword=BEST)

@@ -205,7 +205,9 @@ def test_alias_can_be_moved(kms: Any, key_id: str) -> None:
     assert kms.encrypt(KeyId="alias/app", Plaintext=b"x")["KeyId"] == arn(other)
     assert kms.decrypt(CiphertextBlob=old)["Plaintext"] == b"old"
     kms.delete_alias(AliasName="alias/app")
-    assert kms.list_aliases()["Aliases"] == []
+    assert all(
+        alias["AliasName"].startswith("alias/aws/") for alias in kms.list_aliases()["Aliases"]
+    )
     assert kms.describe_key(KeyId=other)
 
 
@@ -387,6 +389,7 @@ def test_material_is_not_stored_in_clear(kms: Any, key_id: str, stockade: Stocka
     del key_id
     with stockade.store.read() as unit:
         (material,) = unit.list(MATERIALS, SCOPE)
+        assert material.sealed is not None
         secret = stockade.vault.open(unit, SCOPE, material.place, material.sealed)
         assert len(secret) == 32
         assert secret not in bytes(material.sealed.box)

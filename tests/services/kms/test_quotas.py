@@ -238,3 +238,38 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     settings = Settings(mode="dev", kms_quotas=str(tmp_path / "none"))
     with pytest.raises(SettingsError, match="cannot be read"):
         Stockade(settings, Store.open("sqlite://"), RootKey("memory", bytes(32)))
+
+
+def test_what_is_not_there_counts_under_the_first_quota(begin: Begin) -> None:
+    kms = client(begin())
+    nothing = "12345678-1234-1234-1234-123456789012"
+    for _ in range(3):
+        assert refused(kms.encrypt, KeyId=nothing, Plaintext=b"a")[0] == "NotFoundException"
+    assert refused(kms.encrypt, KeyId=nothing, Plaintext=b"a") == THROTTLED
+    assert refused(kms.generate_random, NumberOfBytes=1) == THROTTLED
+
+
+def test_each_kind_of_key_has_its_own(begin: Begin) -> None:
+    kms = client(begin())
+    waiting = {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT", "Origin": "EXTERNAL"}
+    rsa = kms.create_key(**waiting)["KeyMetadata"]["KeyId"]
+    other = kms.create_key()["KeyMetadata"]["KeyId"]
+    call = {"KeyId": rsa, "Plaintext": b"a", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
+    assert refused(kms.encrypt, **call)[0] == "KMSInvalidStateException"
+    assert refused(kms.encrypt, **call) == THROTTLED
+    assert passes(kms.encrypt, KeyId=other, Plaintext=b"a") == 3
+
+
+def test_a_replica_costs_two_create_keys_there(begin: Begin) -> None:
+    stockade = begin("""
+[[quota]]
+name = "CreateKey"
+operations = ["CreateKey"]
+per_second = 5
+""")
+    kms = client(stockade)
+    for _ in range(2):
+        key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+        kms.replicate_key(KeyId=key, ReplicaRegion="eu-west-1")
+    assert passes(client(stockade, "eu-west-1").create_key) == 1
+    assert passes(kms.create_key) == 3

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
 from stockade.app import Stockade
-from stockade.services.kms.resources import KEYS, KeyState
+from stockade.services.kms.resources import KEYS, KeyState, MultiRegion
 from stockade.store.resources import Scope
 from stockade.testing.transport import session
 from tests.services.test_authorization import ACCOUNT
@@ -109,6 +109,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         ),
         "Decrypt": lambda it: it.kms.decrypt(CiphertextBlob=it.blob),
         "DeleteAlias": lambda it: it.kms.delete_alias(AliasName=it.alias),
+        "DeleteImportedKeyMaterial": lambda it: it.kms.delete_imported_key_material(**it.which),
         "DescribeKey": lambda it: it.kms.describe_key(**it.which),
         "DisableKey": lambda it: it.kms.disable_key(**it.which),
         "DisableKeyRotation": lambda it: it.kms.disable_key_rotation(**it.which),
@@ -121,6 +122,9 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         ),
         "GetKeyPolicy": lambda it: it.kms.get_key_policy(**it.which),
         "GetKeyRotationStatus": lambda it: it.kms.get_key_rotation_status(**it.which),
+        "GetParametersForImport": lambda it: it.kms.get_parameters_for_import(
+            WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048", **it.which
+        ),
         "ListAliases": lambda it: it.kms.list_aliases(**it.which),
         "ListGrants": lambda it: it.kms.list_grants(**it.which),
         "ListKeyPolicies": lambda it: it.kms.list_key_policies(**it.which),
@@ -133,6 +137,7 @@ CALLS: Mapping[str, Call] = MappingProxyType(
             CiphertextBlob=it.kms.encrypt(KeyId=it.other, Plaintext=b"x")["CiphertextBlob"],
             DestinationKeyId=it.key,
         ),
+        "ReplicateKey": lambda it: it.kms.replicate_key(ReplicaRegion=ELSEWHERE, **it.which),
         "RetireGrant": lambda it: it.kms.retire_grant(GrantId=it.grant, **it.which),
         "RevokeGrant": lambda it: it.kms.revoke_grant(GrantId=it.grant, **it.which),
         "ScheduleKeyDeletion": lambda it: it.kms.schedule_key_deletion(**it.which),
@@ -143,11 +148,26 @@ CALLS: Mapping[str, Call] = MappingProxyType(
         "UpdateAlias": lambda it: it.kms.update_alias(
             AliasName=f"{it.alias}-other", TargetKeyId=it.key
         ),
+        "UpdatePrimaryRegion": lambda it: it.kms.update_primary_region(
+            PrimaryRegion=ELSEWHERE, **it.which
+        ),
         "UpdateKeyDescription": lambda it: it.kms.update_key_description(
             Description="new", **it.which
         ),
     }
 )
+
+
+ELSEWHERE = "eu-west-1"
+KINDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "DeleteImportedKeyMaterial": {"origin": "EXTERNAL"},
+        "GetParametersForImport": {"origin": "EXTERNAL"},
+        "ReplicateKey": {"multi_region": MultiRegion(primary=REGION)},
+        "UpdatePrimaryRegion": {"multi_region": MultiRegion(primary=REGION, replicas=(ELSEWHERE,))},
+    }
+)
+"""What a key has to be for an operation; the others are for every key."""
 
 
 def cells() -> Iterator[Any]:
@@ -199,19 +219,23 @@ def prepare(kms: Any) -> Prepared:
     )
 
 
-def put_into(stockade: Stockade, key_arn: str, state: KeyState) -> None:
-    """Put a key into a state, whatever would have led there."""
+def put_into(stockade: Stockade, key_arn: str, state: KeyState, operation: str) -> None:
+    """Put a key into a state, whatever would have led there, of the kind an operation is for."""
+    kind = KINDS.get(operation, {})
     scope, key_id = Scope(ACCOUNT, REGION), key_arn.rpartition("/")[2]
     with stockade.store.write() as unit:
         key = unit.get(KEYS, scope, key_id)
         assert key is not None
-        unit.put(KEYS, scope, replace(key, state=state))
+        unit.put(KEYS, scope, replace(key, state=state, **kind))
+        if operation == "UpdatePrimaryRegion":
+            replica = replace(key, region=ELSEWHERE, **kind)
+            unit.put(KEYS, replica.scope, replica)
 
 
 @pytest.mark.parametrize(("operation", "state", "cell"), list(cells()))
 def test_cell(stockade: Stockade, kms: Any, operation: str, state: KeyState, cell: str) -> None:
     prepared = prepare(kms)
-    put_into(stockade, prepared.key, state)
+    put_into(stockade, prepared.key, state, operation)
     code, text = "", ""
     try:
         CALLS[operation](prepared)

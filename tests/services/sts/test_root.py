@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 AUDIT = {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}
 DELETE = {"arn": "arn:aws:iam::aws:policy/root-task/IAMDeleteRootUserCredentials"}
+UNLOCK = {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"}
 MEMBER = f"arn:aws:iam::{OTHER}:root"
 LONE = "222233334444"
 
@@ -48,6 +49,9 @@ def alice(stockade: Stockade, aws: boto3.Session) -> boto3.Session:
     """A user of the management account who may take the root of any member."""
     joined = join(stockade)
     joined.members = {ACCOUNT: member(ACCOUNT), OTHER: member(ACCOUNT)}
+    iam = aws.client("iam")
+    iam.enable_organizations_root_credentials_management()
+    iam.enable_organizations_root_sessions()
     return user(stockade, aws, "alice", allow("sts:AssumeRoot", "arn:aws:iam::*:root"))
 
 
@@ -94,6 +98,24 @@ def test_it_lasts_a_quarter_of_an_hour(stockade: Stockade, alice: boto3.Session)
     ends = stockade.clock.now() + timedelta(minutes=15)
     assert answer["Credentials"]["Expiration"] == ends
     told = refused(sts.assume_root, TargetPrincipal=OTHER, TaskPolicyArn=AUDIT, DurationSeconds=901)
+    assert told[0] == "ValidationError"
+
+
+def test_a_task_needs_its_feature(
+    stockade: Stockade, alice: boto3.Session, aws: boto3.Session
+) -> None:
+    iam, sts = aws.client("iam"), alice.client("sts")
+    iam.disable_organizations_root_sessions()
+    assert root(stockade, alice, AUDIT).client("iam").list_access_keys()
+    told = refused(sts.assume_root, TargetPrincipal=OTHER, TaskPolicyArn=UNLOCK)
+    mine = f"User: arn:aws:iam::{ACCOUNT}:user/alice is not authorized to perform: sts:AssumeRoot"
+    assert told == ("AccessDenied", 403, f"{mine} on resource: {MEMBER}")
+    iam.disable_organizations_root_credentials_management()
+    iam.enable_organizations_root_sessions()
+    assert refused(sts.assume_root, TargetPrincipal=OTHER, TaskPolicyArn=AUDIT) == told
+    assert sts.assume_root(TargetPrincipal=OTHER, TaskPolicyArn=UNLOCK)["Credentials"]
+    unknown = {"arn": f"{UNLOCK['arn']}s"}
+    told = refused(sts.assume_root, TargetPrincipal=OTHER, TaskPolicyArn=unknown)
     assert told[0] == "ValidationError"
 
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from stockade.core.access import on_everything
 from stockade.core.context import Context
@@ -12,11 +12,19 @@ from stockade.core.operation import Output
 from stockade.policy import comparing, grammar
 from stockade.policy.document import Document, Kind, MalformedPolicy
 from stockade.policy.exposure import public_statements
+from stockade.policy.globs import TooMuchWork
 from stockade.policy.reading import read
 from stockade.policy.validation import Finding, Location, PolicyType, Position, validate
-from stockade.services.accessanalyzer.errors import InvalidParameterException, ValidationException
+from stockade.services.accessanalyzer.errors import (
+    InvalidParameterException,
+    UnprocessableEntityException,
+    ValidationException,
+)
 from stockade.services.accessanalyzer.paging import paged
 from stockade.services.accessanalyzer.service import accessanalyzer
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PAGE = 100
 TRUST = "AWS::IAM::AssumeRolePolicyDocument"
@@ -66,7 +74,7 @@ def check_no_new_access(
     """Check that a policy allows nothing that the existing one does not."""
     kind = _kind(policy_type)
     new, existing = _read(new_policy_document, kind), _read(existing_policy_document, kind)
-    found = comparing.new_access(new, existing)
+    found = _bounded(comparing.new_access, new, existing)
     return _verdict(
         found,
         passed="The modified permissions do not grant new access compared to your existing policy.",
@@ -84,7 +92,8 @@ def check_access_not_granted(
     actions, resources = wanted.get("actions", ()), wanted.get("resources", ())
     if not actions and not resources:
         raise InvalidParameterException("The access must name actions or resources.")
-    found = comparing.granted_access(_read(policy_document, _kind(policy_type)), actions, resources)
+    document = _read(policy_document, _kind(policy_type))
+    found = _bounded(comparing.granted_access, document, actions, resources)
     return _verdict(
         found,
         passed="The policy document does not grant access to perform the listed actions or "
@@ -100,11 +109,19 @@ def check_no_public_access(_ctx: Context, *, policy_document: str, resource_type
     """Check that a resource policy does not let everybody in."""
     kind: Kind = "trust" if resource_type == TRUST else "resource"
     return _verdict(
-        public_statements(_read(policy_document, kind)),
+        _bounded(public_statements, _read(policy_document, kind)),
         passed="The resource policy does not grant public access for the given resource type.",
         failed="The resource policy grants public access for the given resource type.",
         reason="Public access granted in the following statement",
     )
+
+
+def _bounded(check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what a check finds, or say that it would take too long."""
+    try:
+        return check(*args, **kwargs)
+    except TooMuchWork:
+        raise UnprocessableEntityException from None
 
 
 def _kind(policy_type: str) -> Kind:

@@ -54,6 +54,16 @@ class ValidationException(AwsError):
         super().__init__(message, members={"reason": reason})
 
 
+class UnprocessableEntityException(AwsError):
+    """Policies that cannot be compared in reasonable time."""
+
+    code = "UnprocessableEntityException"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__("The specified entity could not be processed.")
+
+
 class InvalidParameterException(AwsError):
     """A policy that cannot be read."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stockade.services.accessanalyzer.errors import ValidationException
-from stockade.services.accessanalyzer.resources import Criterion, Finding
+from stockade.services.accessanalyzer.resources import EXTERNAL, Criterion, Finding, PreviewFinding
 
 PROPERTIES = frozenset(
     {
@@ -25,12 +25,16 @@ PROPERTIES = frozenset(
 NOT_IN_RULES = frozenset({"id", "status"})
 
 
+IN_PREVIEWS = frozenset({"changeType", "existingFindingId", "existingFindingStatus"})
+
+
 def read_filter(
-    given: Mapping[str, Mapping[str, Any]], *, rule: bool = False
+    given: Mapping[str, Mapping[str, Any]], *, rule: bool = False, preview: bool = False
 ) -> dict[str, Criterion]:
     """Return a filter as it is stored; refuse properties that findings do not have."""
+    properties = PROPERTIES | IN_PREVIEWS if preview else PROPERTIES
     for name in given:
-        known = name in PROPERTIES or name.startswith(("principal.", "condition."))
+        known = name in properties or name.startswith(("principal.", "condition."))
         if not known or (rule and name in NOT_IN_RULES):
             raise ValidationException(
                 f"The filter criterion {name} is not valid.", "fieldValidationFailed"
@@ -62,6 +66,20 @@ def meets(finding: Finding, stored: Mapping[str, Criterion]) -> bool:
     return all(_meets(_property(finding, name), one) for name, one in stored.items())
 
 
+def preview_meets(preview: PreviewFinding, stored: Mapping[str, Criterion]) -> bool:
+    """Tell whether a finding of a preview meets every criterion."""
+    own = {
+        "changeType": preview.change,
+        "existingFindingId": preview.existing_id or None,
+        "existingFindingStatus": preview.existing_status or None,
+        "id": preview.id,
+    }
+    return all(
+        _meets(own[name] if name in own else _property(preview.finding, name), one)
+        for name, one in stored.items()
+    )
+
+
 def _meets(value: str | None, criterion: Criterion) -> bool:
     if criterion.exists is not None and criterion.exists is (value is None):
         return False
@@ -78,10 +96,11 @@ def _property(finding: Finding, name: str) -> str | None:
     group, dot, key = name.partition(".")
     if dot:
         return (finding.principal if group == "principal" else finding.condition).get(key)
+    external = finding.type == EXTERNAL
     values = {
-        "findingType": "ExternalAccess",
+        "findingType": finding.type,
         "id": finding.finding_id,
-        "isPublic": str(finding.public).lower(),
+        "isPublic": str(finding.public).lower() if external else None,
         "resource": finding.resource,
         "resourceOwnerAccount": finding.owner,
         "resourceType": finding.resource_type,

@@ -1,26 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings of external access and the resources they are about."""
+"""Findings of external and of unused access, and the resources they are about."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
 
+from stockade.core.arn import parse_arn
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.services.accessanalyzer import view
 from stockade.services.accessanalyzer.access import analyzer_by_arn
 from stockade.services.accessanalyzer.errors import ResourceNotFoundException, ValidationException
+from stockade.services.accessanalyzer.external import find_source, look_at
 from stockade.services.accessanalyzer.filters import meets, read_filter
 from stockade.services.accessanalyzer.paging import MAX_PAGE, paged
+from stockade.services.accessanalyzer.recording import findings_about, findings_of
 from stockade.services.accessanalyzer.resources import FINDINGS, RESOURCES, Analyzer, Finding
 from stockade.services.accessanalyzer.rules import Filter
-from stockade.services.accessanalyzer.scanning import find_source, findings_of, look_at
 from stockade.services.accessanalyzer.service import accessanalyzer
+from stockade.services.accessanalyzer.zone import accounts_of, zone_of
 
 _ATTRIBUTES: Mapping[str, Callable[[Finding], Any]] = MappingProxyType(
     {
@@ -47,8 +49,9 @@ def list_findings(
     max_results: int = MAX_PAGE,
     next_token: str | None = None,
 ) -> Output:
-    """Return the findings that meet a filter."""
+    """Return the findings of external access that meet a filter."""
     del analyzer_arn
+    _must_be_external(analyzer)
     found = _found(ctx, analyzer, filter or {}, sort or {})
     return _paged(analyzer, found, view.finding, max_results, next_token)
 
@@ -78,8 +81,9 @@ def get_finding(
     analyzer_arn: str,
     id: str,  # noqa: A002 - AWS's word
 ) -> Output:
-    """Return a finding."""
+    """Return a finding of external access."""
     del analyzer_arn
+    _must_be_external(analyzer)
     return {"finding": view.finding(analyzer, _find(ctx, analyzer, id))}
 
 
@@ -93,11 +97,19 @@ def get_finding_v2(
     max_results: int = MAX_PAGE,
     next_token: str | None = None,
 ) -> Output:
-    """Return a finding with its details, which fit on one page."""
-    del analyzer_arn, max_results
-    if next_token is not None:
-        raise ValidationException("The nextToken is not valid.")
-    return view.finding_details(analyzer, _find(ctx, analyzer, id))
+    """Return a finding with its details."""
+    del analyzer_arn
+    finding = _find(ctx, analyzer, id)
+    numbered = [(f"{number:06d}", one) for number, one in enumerate(view.finding_details(finding))]
+    details = paged(
+        "findingDetails",
+        numbered,
+        lambda one: one[0],
+        lambda one: one[1],
+        max_results,
+        next_token,
+    )
+    return view.finding_v2(analyzer, finding) | details
 
 
 @accessanalyzer.operation(access=analyzer_by_arn("access-analyzer:UpdateFindings"), writes=True)
@@ -117,43 +129,12 @@ def update_findings(
         raise ValidationException("Either ids or resourceArn must be given.")
     chosen = [_find(ctx, analyzer, one) for one in ids or ()]
     if resource_arn is not None:
-        chosen += [one for one in findings_of(ctx, analyzer) if one.resource == resource_arn]
+        chosen += findings_about(ctx, analyzer, resource_arn)
     for finding in chosen:
         if finding.status not in ("RESOLVED", status):
             changed = replace(finding, status=status, updated=ctx.now)
             ctx.unit.put(FINDINGS, ctx.scope, changed)
     return {}
-
-
-@accessanalyzer.operation(
-    access=analyzer_by_arn("access-analyzer:GetFindingsStatistics"), read_only=True
-)
-def get_findings_statistics(ctx: Context, analyzer: Analyzer, *, analyzer_arn: str) -> Output:
-    """Return how many findings there are, by status and by type of resource."""
-    del analyzer_arn
-    found = findings_of(ctx, analyzer)
-    statuses = Counter(finding.status for finding in found)
-    active = [finding for finding in found if finding.status == "ACTIVE"]
-    by_type = {
-        kind: {
-            "totalActivePublic": sum(one.public for one in active if one.resource_type == kind),
-            "totalActiveCrossAccount": sum(
-                not one.public for one in active if one.resource_type == kind
-            ),
-            "totalActiveErrors": 0,
-        }
-        for kind in sorted({one.resource_type for one in active})
-    }
-    external = {
-        "resourceTypeStatistics": by_type,
-        "totalActiveFindings": statuses["ACTIVE"],
-        "totalArchivedFindings": statuses["ARCHIVED"],
-        "totalResolvedFindings": statuses["RESOLVED"],
-    }
-    return {
-        "findingsStatistics": [{"externalAccessFindingsStatistics": external}],
-        "lastUpdatedAt": analyzer.last_scan,
-    }
 
 
 @accessanalyzer.operation(access=analyzer_by_arn("access-analyzer:ListAnalyzedResources"))
@@ -186,6 +167,7 @@ def get_analyzed_resource(
 ) -> Output:
     """Return what is known of one resource."""
     del analyzer_arn
+    _must_be_external(analyzer)
     stored = ctx.unit.get(RESOURCES, ctx.scope, f"{analyzer.name}/{resource_arn}")
     if stored is None:
         raise ResourceNotFoundException("Resource", resource_arn)
@@ -203,12 +185,29 @@ def start_resource_scan(
 ) -> Output:
     """Look at the policy of one resource now; the answer comes when that is done."""
     del analyzer_arn
-    source = find_source(ctx, analyzer, resource_arn)
-    if source is None or resource_owner_account not in (None, analyzer.account):
+    _must_be_external(analyzer)
+    owner = resource_owner_account or _account_in(resource_arn) or analyzer.account
+    known_account = owner in accounts_of(ctx, analyzer)
+    source = find_source(ctx, analyzer, resource_arn, owner) if known_account else None
+    if source is None:
         raise ResourceNotFoundException("Resource", resource_arn)
     known = ctx.unit.get(RESOURCES, ctx.scope, f"{analyzer.name}/{resource_arn}")
-    look_at(ctx, analyzer, source, known, findings_of(ctx, analyzer))
+    zone, old = zone_of(ctx, analyzer), findings_about(ctx, analyzer, resource_arn)
+    look_at(ctx, analyzer, zone, source, known, old)
     return {}
+
+
+def _account_in(arn: str) -> str:
+    fields = parse_arn(arn)
+    return fields.account if fields else ""
+
+
+def _must_be_external(analyzer: Analyzer) -> None:
+    if analyzer.unused is not None:
+        raise ValidationException(
+            f"The operation is not supported for analyzers of the type {analyzer.type}.",
+            "notSupported",
+        )
 
 
 def _found(

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Access Analyzer asks of the services whose resources have policies."""
+"""What Access Analyzer asks of other services: resources with policies, and who uses what."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from stockade.core.context import Context
+from stockade.core.use import AttachedPolicy, Identity, Permission
 from stockade.store.unit import Unit
 
 
@@ -20,6 +23,28 @@ class AnalyzedResources(Protocol):
 
         The type is CloudFormation's: `AWS::KMS::Key`.
         """
+
+
+@runtime_checkable
+class IdentityUse(Protocol):
+    """Users and roles, and what the audit trail says of their use (IAM knows them)."""
+
+    def identities(self, ctx: Context, account: str, after: str, limit: int) -> list[Identity]:
+        """Return so many users and roles of an account that follow a place."""
+
+    def find_identity(self, ctx: Context, arn: str) -> Identity | None:
+        """Return the user or role of an ARN."""
+
+    def permissions(self, ctx: Context, arn: str, since: datetime) -> list[Permission]:
+        """Return what a user or role may do, with the actions of the services used since then."""
+
+    def used_actions(
+        self, ctx: Context, arn: str, start: datetime, end: datetime
+    ) -> tuple[list[str], bool]:
+        """Return the actions that a user or role took, and whether that is all of them."""
+
+    def policies(self, ctx: Context, arn: str) -> list[AttachedPolicy]:
+        """Return the policies that a user or role has itself."""
 
 
 class AllAnalyzedResources:

@@ -19,8 +19,8 @@ from stockade.services.accessanalyzer.errors import (
 )
 from stockade.services.accessanalyzer.filters import meets, read_filter
 from stockade.services.accessanalyzer.paging import MAX_PAGE, paged
+from stockade.services.accessanalyzer.recording import findings_of
 from stockade.services.accessanalyzer.resources import ANALYZERS, FINDINGS, Analyzer, ArchiveRule
-from stockade.services.accessanalyzer.scanning import findings_of
 from stockade.services.accessanalyzer.service import accessanalyzer
 
 RULE_LIMIT = 100

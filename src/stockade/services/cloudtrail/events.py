@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stockade.core.access import on_everything
+from stockade.core.audit import as_delivered
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.core.ports import AuditLog
@@ -73,7 +74,7 @@ def event(record: bytes) -> dict[str, Any]:
         "EventTime": from_micros(entry.micros),
         "EventSource": entry.event_source,
         "Resources": [_resource(each) for each in entry.resources or ()],
-        "CloudTrailEvent": record.decode(),
+        "CloudTrailEvent": as_delivered(record).decode(),
     }
     if entry.access_key_id:
         shown["AccessKeyId"] = entry.access_key_id

@@ -3,15 +3,17 @@
 
 The report is made within GenerateCredentialReport, so that nobody waits: the call that makes one
 answers STARTED as AWS's does, the next COMPLETE, and INPROGRESS is never seen. Columns, dates and
-words are those that AWS was recorded with; when a key was last used is not known here.
+words are those that AWS was recorded with. When keys were last used is asked of the audit trail
+before the write, since the trail ships what was recorded, which is a write of its own.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -22,6 +24,7 @@ from stockade.core.operation import Output
 from stockade.services.iam import accounts, passwords
 from stockade.services.iam.account_settings import settings_of
 from stockade.services.iam.credential_errors import ReportExpired, ReportNotPresent
+from stockade.services.iam.last_used import namespace, newest
 from stockade.services.iam.mfa_devices import MFA_DEVICES
 from stockade.services.iam.passwords import LOGIN_PROFILES
 from stockade.services.iam.resources import (
@@ -34,6 +37,8 @@ from stockade.services.iam.resources import (
 )
 from stockade.services.iam.service import iam
 from stockade.services.iam.signing_certificates import SIGNING_CERTIFICATES, SigningCertificate
+from stockade.store import entries
+from stockade.store.entries import Entry
 from stockade.store.resources import Collection
 
 LIFETIME = timedelta(hours=4)
@@ -73,23 +78,38 @@ class CredentialReport(msgspec.Struct, frozen=True, kw_only=True):
     generated: datetime
 
 
+Uses = Mapping[str, Entry]
+"""The id of an access key -> the newest record of a call that was signed with it."""
+
 REPORTS: Collection[CredentialReport] = Collection(
     CredentialReport, service="iam", kind="credential-report", id=lambda _report: ROW
 )
 
 
-@iam.operation(access=on_everything("iam:GenerateCredentialReport"), writes=True)
-def generate_credential_report(ctx: Context) -> Output:
+def _uses(ctx: Context, _params: Mapping[str, Any]) -> Uses:
+    """Return when the account's keys were last used, where a report is to be made."""
+    if _is_fresh(ctx, ctx.unit.get(REPORTS, ctx.global_scope, ROW)):
+        return {}
+    keys = [key.access_key_id for key in ctx.unit.list(ACCESS_KEYS, ctx.global_scope)]
+    found = ((key_id, newest(ctx, (entries.ACCESS_KEY, key_id))) for key_id in keys)
+    return {key_id: entry for key_id, entry in found if entry is not None}
+
+
+@iam.operation(access=on_everything("iam:GenerateCredentialReport"), writes=True, prepare=_uses)
+def generate_credential_report(ctx: Context, uses: Uses) -> Output:
     """Make a report, unless there is one that is younger than four hours."""
-    report = ctx.unit.get(REPORTS, ctx.global_scope, ROW)
-    if report is not None and ctx.now - report.generated < LIFETIME:
+    if _is_fresh(ctx, ctx.unit.get(REPORTS, ctx.global_scope, ROW)):
         return {"State": "COMPLETE"}
-    made = CredentialReport(content=_content(ctx), generated=whole_second(ctx.now))
+    made = CredentialReport(content=_content(ctx, uses), generated=whole_second(ctx.now))
     ctx.unit.put(REPORTS, ctx.global_scope, made)
     return {
         "State": "STARTED",
         "Description": "No report exists. Starting a new report generation task",
     }
+
+
+def _is_fresh(ctx: Context, report: CredentialReport | None) -> bool:
+    return report is not None and ctx.now - report.generated < LIFETIME
 
 
 @iam.operation(access=on_everything("iam:GetCredentialReport"))
@@ -110,8 +130,9 @@ def get_credential_report(ctx: Context) -> Output:
 class _Found:
     """What the account's users have, by user, read once for all lines."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, uses: Uses) -> None:
         unit, scope = ctx.unit, ctx.global_scope
+        self.uses = uses
         self.policy = settings_of(unit, ctx.account).password_policy
         self.profiles = {each.user: each for each in unit.list(LOGIN_PROFILES, scope)}
         self.with_mfa = {each.user for each in unit.list(MFA_DEVICES, scope)}
@@ -123,9 +144,9 @@ class _Found:
             self.certificates.setdefault(certificate.user, []).append(certificate)
 
 
-def _content(ctx: Context) -> str:
+def _content(ctx: Context, uses: Uses) -> str:
     """Return the whole report; its last line ends without a line feed."""
-    found = _Found(ctx)
+    found = _Found(ctx, uses)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
@@ -142,7 +163,7 @@ def _root(ctx: Context, found: _Found) -> list[str]:
         _date(created),
         *("false", NONE, NONE, NOT_SUPPORTED),
         _flag(ctx.account in found.with_mfa),
-        *_keys(found.keys.get("", ())),
+        *_keys(found, ""),
         *_certificates(found.certificates.get(ctx.account, ())),
     ]
 
@@ -154,7 +175,7 @@ def _user(found: _Found, user: User) -> list[str]:
         _date(user.created),
         *_password(found, user),
         _flag(user.unique_id in found.with_mfa),
-        *_keys(found.keys.get(user.id, ())),
+        *_keys(found, user.id),
         *_certificates(found.certificates.get(user.unique_id, ())),
     ]
 
@@ -167,12 +188,21 @@ def _password(found: _Found, user: User) -> Sequence[str]:
     return ("true", NO_INFORMATION, _date(profile.changed), _date(rotation))
 
 
-def _keys(keys: Sequence[AccessKey]) -> Iterator[str]:
+def _keys(found: _Found, user: str) -> Iterator[str]:
     """Yield the columns of two keys, in the order of their ids."""
+    keys = found.keys.get(user, [])
     for key in keys[:KEYS]:
-        yield from (_flag(key.status == "Active"), _date(key.created), NONE, NONE, NONE)
+        yield from (_flag(key.status == "Active"), _date(key.created))
+        yield from _used(found.uses.get(key.access_key_id))
     for _ in range(KEYS - len(keys)):
         yield from ("false", NONE, NONE, NONE, NONE)
+
+
+def _used(entry: Entry | None) -> Sequence[str]:
+    """Return date, Region and service of a key's last use."""
+    if entry is None:
+        return (NONE, NONE, NONE)
+    return (entry.event_time, entry.region, namespace(entry))
 
 
 def _certificates(certificates: Sequence[SigningCertificate]) -> Iterator[str]:

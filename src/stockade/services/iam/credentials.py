@@ -35,6 +35,7 @@ from stockade.services.iam import (
     mfa_devices,
     session_callers,
     sessions,
+    trusted,
 )
 from stockade.services.iam.identity_providers import OidcProvider, SamlProvider
 from stockade.services.iam.lookup import (
@@ -95,6 +96,10 @@ class IamDirectory:
         if fields is None or not self.principal_exists(unit, principal_arn):
             return None
         return _unique_id(unit, fields)
+
+    def unique_id(self, unit: Unit, arn: str) -> str:
+        """Return the unique id of the user or role that an ARN names."""
+        return trusted.unique_id(unit, arn)
 
     def find_role(self, unit: Unit, role_arn: str) -> Role | None:
         """Return the role of an ARN."""

@@ -17,15 +17,31 @@ from stockade.services.iam.access import user_named, user_or_caller
 from stockade.services.iam.account_settings import settings_of
 from stockade.services.iam.credential_errors import InvalidUserType
 from stockade.services.iam.errors import EntityAlreadyExists, NoSuchEntity, ValidationError
-from stockade.services.iam.passwords import LOGIN_PROFILES, LoginProfile
+from stockade.services.iam.passwords import LOGIN_PROFILES, Derive, Hashes, LoginProfile
 from stockade.services.iam.resources import User
 from stockade.services.iam.service import iam
 
 
-@iam.operation(access=user_or_caller("iam:CreateLoginProfile"), writes=True)
+def _hashed(ctx: Context, params: Mapping[str, Any], _user: User | None) -> Hashes | None:
+    """Hash a first password before its write."""
+    return passwords.hashed(ctx, params["Password"]) if "Password" in params else None
+
+
+def _derived(ctx: Context, params: Mapping[str, Any], user: User) -> Derive:
+    """Derive passwords before their write, which derives anew where the profile is another then."""
+    derive = passwords.remembering()
+    profile = _find(ctx, user)
+    for member in ("Password", "OldPassword", "NewPassword"):
+        if profile is not None and member in params:
+            passwords.derived(ctx, profile, params[member], derive)
+    return derive
+
+
+@iam.operation(access=user_or_caller("iam:CreateLoginProfile"), writes=True, prepare=_hashed)
 def create_login_profile(
     ctx: Context,
     user: User | None,
+    hashes: Hashes | None,
     *,
     user_name: str | None = None,
     password: str | None = None,
@@ -36,14 +52,14 @@ def create_login_profile(
     user = _user(user)
     if _find(ctx, user) is not None:
         raise EntityAlreadyExists(f"Login Profile for user {user.name} already exists.")
-    if password is None:
+    if password is None or hashes is None:
         raise ValidationError(
             "1 validation error detected: Value at 'password' failed to satisfy constraint: "
             "Member must not be null"
         )
     passwords.check_policy(settings_of(ctx.unit, ctx.account).password_policy, password)
     profile = passwords.new_profile(
-        ctx, user.unique_id, password, reset_required=password_reset_required
+        ctx, user.unique_id, hashes, reset_required=password_reset_required
     )
     ctx.unit.put(LOGIN_PROFILES, ctx.global_scope, profile)
     return {"LoginProfile": _shown(user, profile)}
@@ -57,10 +73,11 @@ def get_login_profile(ctx: Context, user: User | None, *, user_name: str | None 
     return {"LoginProfile": _shown(user, _existing(ctx, user))}
 
 
-@iam.operation(access=user_named("iam:UpdateLoginProfile"), writes=True)
+@iam.operation(access=user_named("iam:UpdateLoginProfile"), writes=True, prepare=_derived)
 def update_login_profile(
     ctx: Context,
     user: User,
+    derive: Derive,
     *,
     user_name: str,
     password: str | None = None,
@@ -71,7 +88,7 @@ def update_login_profile(
     profile = _existing(ctx, user)
     if password is not None:
         policy = settings_of(ctx.unit, ctx.account).password_policy
-        profile = passwords.with_password(ctx, profile, policy, password)
+        profile = passwords.with_password(ctx, profile, policy, password, derive)
     if password_reset_required is not None:
         profile = replace(profile, reset_required=password_reset_required)
     ctx.unit.put(LOGIN_PROFILES, ctx.global_scope, profile)
@@ -96,16 +113,18 @@ def _own_password(ctx: Context, params: Mapping[str, Any]) -> Touched:
     return user_or_caller("iam:ChangePassword")(ctx, params)
 
 
-@iam.operation(access=_own_password, writes=True)
-def change_password(ctx: Context, user: User, *, old_password: str, new_password: str) -> Output:
+@iam.operation(access=_own_password, writes=True, prepare=_derived)
+def change_password(
+    ctx: Context, user: User, derive: Derive, *, old_password: str, new_password: str
+) -> Output:
     """Change the caller's own password."""
     profile = _existing(ctx, user)
-    if not passwords.matches(ctx, profile, old_password):
+    if not passwords.matches(ctx, profile, old_password, derive):
         raise AccessDenied("The old password was incorrect.")
     if new_password == old_password:
         raise AccessDenied("The new password must differ from the old password.")
     policy = settings_of(ctx.unit, ctx.account).password_policy
-    changed = passwords.with_password(ctx, profile, policy, new_password)
+    changed = passwords.with_password(ctx, profile, policy, new_password, derive)
     ctx.unit.put(LOGIN_PROFILES, ctx.global_scope, replace(changed, reset_required=False))
     return {}
 

@@ -4,14 +4,17 @@
 A profile has one salt for its present password and those before it, so that one derivation tells
 whether a password was used before. The hashes are sealed as well: who has the store alone cannot
 even guess.
+
+Argon2id takes its time, so it is done before a write's turn (`hashed`, `derived`) and not in it.
 """
 
 from __future__ import annotations
 
 import hmac
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -26,6 +29,8 @@ from stockade.services.iam.resources import whole_second
 from stockade.store.resources import Collection
 from stockade.store.vault import Sealed
 
+Derive = Callable[[str, bytes, Cost], bytes]
+"""A `derive` that may know already what it is asked for."""
 REMEMBERED = 24
 """The longest memory that a policy may ask for."""
 DEFAULT_LENGTH, DEFAULT_CLASSES = 8, 3
@@ -78,10 +83,27 @@ def check_policy(policy: PasswordPolicy | None, password: str) -> None:
         raise _violation()
 
 
-def new_profile(ctx: Context, user: str, password: str, *, reset_required: bool) -> LoginProfile:
-    """Return the profile of a user who had no password."""
+def remembering() -> Derive:
+    """Return a `derive` that does not derive the same twice; for one call."""
+    return cache(derive)
+
+
+def hashed(ctx: Context, password: str) -> Hashes:
+    """Return the hash of a first password, under a salt of its own."""
     cost, salt = Cost(), ctx.random(SALT_SIZE)
-    hashes = Hashes(salt=salt, cost=cost, hashes=(derive(password, salt, cost),))
+    ctx.unit.rest()
+    return Hashes(salt=salt, cost=cost, hashes=(derive(password, salt, cost),))
+
+
+def derived(ctx: Context, profile: LoginProfile, password: str, derive: Derive) -> bytes:
+    """Return what a password would be kept as in a profile."""
+    hashes = _open(ctx, profile)
+    ctx.unit.rest()
+    return derive(password, hashes.salt, hashes.cost)
+
+
+def new_profile(ctx: Context, user: str, hashes: Hashes, *, reset_required: bool) -> LoginProfile:
+    """Return the profile of a user who had no password."""
     now = whole_second(ctx.now)
     sealed = _seal(ctx, user, hashes)
     return LoginProfile(
@@ -90,23 +112,27 @@ def new_profile(ctx: Context, user: str, password: str, *, reset_required: bool)
 
 
 def with_password(
-    ctx: Context, profile: LoginProfile, policy: PasswordPolicy | None, password: str
+    ctx: Context,
+    profile: LoginProfile,
+    policy: PasswordPolicy | None,
+    password: str,
+    derive: Derive,
 ) -> LoginProfile:
     """Return a profile with another password, if the policy takes it and it is new enough."""
     check_policy(policy, password)
     hashes = _open(ctx, profile)
-    derived = derive(password, hashes.salt, hashes.cost)
+    new = derived(ctx, profile, password, derive)
     recent = hashes.hashes[: (policy and policy.reuse_prevention) or 0]
-    if any(hmac.compare_digest(derived, each) for each in recent):
+    if any(hmac.compare_digest(new, each) for each in recent):
         raise _violation()
-    kept = replace(hashes, hashes=(derived, *hashes.hashes)[:REMEMBERED])
+    kept = replace(hashes, hashes=(new, *hashes.hashes)[:REMEMBERED])
     return replace(profile, changed=whole_second(ctx.now), sealed=_seal(ctx, profile.user, kept))
 
 
-def matches(ctx: Context, profile: LoginProfile, password: str) -> bool:
+def matches(ctx: Context, profile: LoginProfile, password: str, derive: Derive) -> bool:
     """Return whether a password is the present one."""
-    hashes = _open(ctx, profile)
-    return hmac.compare_digest(derive(password, hashes.salt, hashes.cost), hashes.hashes[0])
+    present = _open(ctx, profile).hashes[0]
+    return hmac.compare_digest(derived(ctx, profile, password, derive), present)
 
 
 def expires(profile: LoginProfile, policy: PasswordPolicy | None) -> datetime | None:

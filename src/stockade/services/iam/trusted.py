@@ -8,68 +8,44 @@ place of the ARN, and nobody has it. A user who is renamed stays trusted under t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
-import msgspec
 from msgspec.structs import replace
 
+from stockade.core.context import Context
+from stockade.policy import principal_ids
 from stockade.policy.document import Document
 from stockade.services.iam.lookup import entity_of_arn
+from stockade.services.iam.requires import ResourcePolicies
 from stockade.services.iam.resources import ROLES, Role, User
 from stockade.store.unit import Unit
 
 
 def unique_ids(unit: Unit, trust: Document) -> dict[str, str]:
     """Return the unique id behind each ARN of a user or role that a trust policy names."""
-    named = (
-        name.value
-        for statement in trust.statements
-        for name in (*(statement.principals or ()), *(statement.not_principals or ()))
-        if name.type == "AWS"
-    )
-    found = ((arn, entity_of_arn(unit, arn)) for arn in named)
-    return {arn: entity.unique_id for arn, entity in found if entity is not None}
+    return principal_ids.unique_ids(trust, partial(unique_id, unit))
 
 
 def as_seen(unit: Unit, role: Role) -> Role:
     """Return a role with its trust policy as it counts: who is gone stands there by the id."""
-    gone = {arn: id_ for arn, id_ in role.trusted.items() if _id_of(unit, arn) != id_}
-    if not gone:
-        return role
-    return replace(role, trust_policy=_renamed(role.trust_policy, gone))
+    text = principal_ids.as_seen(role.trust_policy, role.trusted, partial(unique_id, unit))
+    return role if text is role.trust_policy else replace(role, trust_policy=text)
 
 
-def follow(unit: Unit, old: User, new: User) -> None:
-    """Have every trust policy that names a user name it by its new ARN."""
+def follow(ctx: Context, old: User, new: User) -> None:
+    """Have every policy that means a user name it by its new ARN: roles' and resources'."""
     if old.arn == new.arn:
         return
     names = {old.arn: new.arn}
-    for scope, role in unit.find_anywhere(ROLES, "trusted", old.arn):
+    for scope, role in ctx.unit.find_anywhere(ROLES, "trusted", old.arn):
         if role.trusted[old.arn] == old.unique_id:
             trusted = {names.get(arn, arn): id_ for arn, id_ in role.trusted.items()}
-            text = _renamed(role.trust_policy, names)
-            unit.put(ROLES, scope, replace(role, trust_policy=text, trusted=trusted))
+            text = principal_ids.renamed(role.trust_policy, names)
+            ctx.unit.put(ROLES, scope, replace(role, trust_policy=text, trusted=trusted))
+    ctx.port(ResourcePolicies).follow(ctx.unit, old.unique_id, names)
 
 
-def _id_of(unit: Unit, arn: str) -> str:
+def unique_id(unit: Unit, arn: str) -> str:
+    """Return the unique id of the user or role that an ARN names, empty where it names none."""
     entity = entity_of_arn(unit, arn)
     return "" if entity is None else entity.unique_id
-
-
-def _renamed(text: str, names: Mapping[str, str]) -> str:
-    """Return a policy with other names for some of the principals of AWS that it names."""
-    document = msgspec.json.decode(text)
-    statements = document["Statement"]
-    for statement in statements if isinstance(statements, list) else [statements]:
-        for element in ("Principal", "NotPrincipal"):
-            principals = statement.get(element)
-            if isinstance(principals, dict) and "AWS" in principals:
-                principals["AWS"] = _each(principals["AWS"], names)
-    return msgspec.json.encode(document).decode()
-
-
-def _each(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, list):
-        return [names.get(each, each) for each in value]
-    return names.get(value, value)

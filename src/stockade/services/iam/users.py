@@ -106,7 +106,7 @@ def update_user(
         for key in ctx.unit.find(ACCESS_KEYS, ctx.global_scope, "user", user.id):
             ctx.unit.put(ACCESS_KEYS, ctx.global_scope, replace(key, user=changed.id))
     ctx.unit.put(USERS, ctx.global_scope, changed)
-    follow(ctx.unit, user, changed)
+    follow(ctx, user, changed)
     return {}
 
 

@@ -3,10 +3,14 @@
 
 from stockade.services.kms import (
     aliases,
+    connecting,
     encrypting,
     grants,
+    importing,
+    key_stores,
     keys,
     last_usage,
+    multi_region,
     policies,
     reconcile,
     rotation,
@@ -16,11 +20,15 @@ from stockade.services.kms.service import kms
 
 __all__ = [
     "aliases",
+    "connecting",
     "encrypting",
     "grants",
+    "importing",
+    "key_stores",
     "keys",
     "kms",
     "last_usage",
+    "multi_region",
     "policies",
     "reconcile",
     "rotation",

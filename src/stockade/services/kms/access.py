@@ -9,25 +9,28 @@ key does not learn whether it exists: a missing key is decided like one whose po
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from stockade.core.access import ConditionKeys, Demand, Resolver, Touched
+from stockade.core.access import Demand, Resolver, Touched
 from stockade.core.arn import arn, parse_arn
 from stockade.core.context import Context
 from stockade.core.errors import AwsError
 from stockade.policy.compile import Policy, compile_policy
-from stockade.policy.document import parse
+from stockade.policy.grammar import syntax
+from stockade.policy.reading import read
 from stockade.protocol.refusals import AccessDenied
-from stockade.services.kms import envelope, granting
+from stockade.services.kms import blobs, condition_keys, envelope, granting
+from stockade.services.kms.condition_keys import More
 from stockade.services.kms.errors import (
     InvalidArnException,
     InvalidCiphertextException,
     NotFoundException,
     ValidationException,
 )
+from stockade.services.kms.key_store_resources import present
 from stockade.services.kms.resources import ALIASES, KEYS, Key
+from stockade.services.kms.trusted import policy_as_seen
 from stockade.store.resources import Scope
 
 _KEY_ID_LENGTH = 36
@@ -37,9 +40,6 @@ _UNKNOWN_CIPHERTEXT = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this "
     "region, or you are not allowed to access."
 )
-
-More = Callable[[Mapping[str, Any], str], tuple[str, ...] | None]
-"""Condition keys of one operation: (request members, key in lower case) -> values."""
 
 
 class Named(NamedTuple):
@@ -138,7 +138,7 @@ def find_own_key(ctx: Context, text: str) -> Named:
 def find_decrypting_key(ctx: Context, blob: bytes, key_id: str | None) -> Named:
     """Return the key that opens a blob: by its header, or the one named by the caller."""
     try:
-        header = envelope.read_header(blob)
+        header = blobs.read_header(blob)
     except envelope.NotABlob:
         header = None
     if key_id is not None:
@@ -166,14 +166,19 @@ def demand_on(
         policy=None if named.key is None else key_policy(ctx, named.key),
         must_allow=named.key is not None,
         granted=granting.helped(ctx, named.key, action, params),
-        keys=condition_keys(ctx, named, params, more),
+        keys=condition_keys.of_key_use(ctx, action, named.key, named.alias, params, more),
         denial=None if named.account == ctx.account else _foreign_denial(ctx, action),
     )
 
 
 def demand_on_alias(ctx: Context, name: str, action: str) -> Demand:
     """Return the permission to do `action` with an alias: IAM's alone."""
-    return Demand(action=action, arn=arn("kms", ctx.region, ctx.account, name), account=ctx.account)
+    return Demand(
+        action=action,
+        arn=arn("kms", ctx.region, ctx.account, name),
+        account=ctx.account,
+        keys=condition_keys.of_call(ctx),
+    )
 
 
 def key_policy(ctx: Context, key: Key) -> Policy:
@@ -181,101 +186,10 @@ def key_policy(ctx: Context, key: Key) -> Policy:
 
     def build() -> Policy:
         stored = ctx.unit.get(KEYS, key.scope, key.key_id) or key
-        return compile_policy(parse(stored.policy, "resource"), arn=stored.arn)
+        text = policy_as_seen(ctx, stored)
+        return compile_policy(read(text, "resource", syntax("resource")), arn=stored.arn)
 
     return ctx.unit.derive(("kms-policy", key.scope, key.key_id), build)
-
-
-def condition_keys(
-    ctx: Context, named: Named, params: Mapping[str, Any], more: More | None
-) -> ConditionKeys:
-    """Return the condition keys that KMS gives a call on a key (kms: and tags)."""
-
-    def find(name: str) -> tuple[str, ...] | None:
-        if more is not None and (values := more(params, name)) is not None:
-            return values
-        return (
-            _of_key(ctx, named.key, name)
-            or _of_request(ctx, params, name)
-            or ((named.alias,) if named.alias and name == "kms:requestalias" else None)
-        )
-
-    return find
-
-
-def request_keys(ctx: Context, params: Mapping[str, Any]) -> ConditionKeys:
-    """Return the condition keys of a call that names no key."""
-    return lambda name: _of_request(ctx, params, name)
-
-
-def _of_key(ctx: Context, key: Key | None, name: str) -> tuple[str, ...] | None:
-    if key is None:
-        return None
-    if name in ("kms:keyspec", "kms:customermasterkeyspec"):
-        return (key.key_spec,)
-    if name in ("kms:keyusage", "kms:customermasterkeyusage"):
-        return (key.key_usage,)
-    if name == "kms:keyorigin":
-        return (key.origin,)
-    if name == "kms:multiregion":
-        return (str(key.multi_region is not None).lower(),)
-    if name == "kms:resourcealiases":
-        aliases = ctx.unit.find(ALIASES, key.scope, "key", key.key_id)
-        return tuple(alias.name for alias in aliases) or None
-    if name.startswith("aws:resourcetag/"):
-        return _tag(key.tags, name.removeprefix("aws:resourcetag/"))
-    return None
-
-
-def _of_request(ctx: Context, params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    if name == "kms:calleraccount":
-        return (ctx.account,) if ctx.account else None
-    if name == "kms:viaservice":
-        return _via(ctx)
-    if name.startswith("kms:encryptioncontext:"):
-        context = params.get("EncryptionContext", {})
-        return _tag(context, name.removeprefix("kms:encryptioncontext:"))
-    if name == "kms:encryptioncontextkeys":
-        return tuple(params.get("EncryptionContext", ())) or None
-    if name.startswith("aws:requesttag/"):
-        return _tag(_tags(params), name.removeprefix("aws:requesttag/"))
-    if name == "aws:tagkeys":
-        return tuple(params.get("TagKeys", ())) or tuple(_tags(params)) or None
-    return _plain_member(params, name)
-
-
-def _via(ctx: Context) -> tuple[str, ...] | None:
-    """Return the service that passed the request on, with its Region: `s3.us-east-1...`."""
-    if not ctx.via:
-        return None
-    service = ctx.via[-1].removesuffix(".amazonaws.com")
-    return (f"{service}.{ctx.region}.amazonaws.com",)
-
-
-_MEMBERS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "kms:bypasspolicylockoutsafetycheck": ("BypassPolicyLockoutSafetyCheck", "false"),
-        "kms:encryptionalgorithm": ("EncryptionAlgorithm", "SYMMETRIC_DEFAULT"),
-        "kms:rotationperiodindays": ("RotationPeriodInDays", "365"),
-        "kms:schedulekeydeletionpendingwindowindays": ("PendingWindowInDays", "30"),
-    }
-)
-
-
-def _plain_member(params: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
-    member = _MEMBERS.get(name)
-    if member is None:
-        return None
-    value = params.get(*member)
-    return (str(value).lower() if isinstance(value, bool) else str(value),)
-
-
-def _tags(params: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["TagKey"]: tag["TagValue"] for tag in params.get("Tags", ())}
-
-
-def _tag(tags: Mapping[str, str], wanted: str) -> tuple[str, ...] | None:
-    return tuple(value for name, value in tags.items() if name.lower() == wanted) or None
 
 
 def _touching(named: Named, demand: Demand) -> Touched:
@@ -329,6 +243,8 @@ def _find_alias(ctx: Context, scope: Scope, name: str) -> Named:
 def _find_id(ctx: Context, scope: Scope, key_id: str) -> Named:
     key = ctx.unit.get(KEYS, scope, key_id) if len(key_id) == _KEY_ID_LENGTH else None
     if key is not None:
+        if key.custom_key_store_id:
+            key = present(ctx.unit, key)
         return Named(key, key.arn, scope.account, None, None)
     if not _KEY_ID.fullmatch(key_id):
         raise NotFoundException(f"Invalid keyId '{key_id}'")

@@ -13,7 +13,7 @@ from stockade.core.access import Demand, Resolver, Touched
 from stockade.core.arn import arn
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import view
+from stockade.services.kms import managed_keys, view
 from stockade.services.kms.access import (
     demand_on,
     demand_on_alias,
@@ -141,13 +141,24 @@ def list_aliases(
 
     def aliases(after: str, count: int) -> list[Alias]:
         if target is None:
-            return ctx.unit.list(ALIASES, ctx.scope, after=after, limit=count)
+            stored = ctx.unit.list(ALIASES, ctx.scope, after=after, limit=count)
+            return _with_predefined(ctx, stored, after)[:count]
         return ctx.unit.find(ALIASES, ctx.scope, "key", target.key_id, after=after, limit=count)
 
     def show(alias: Alias) -> dict[str, Any]:
         return view.alias_entry(alias, ctx.account, ctx.region)
 
     return listed("Aliases", aliases, lambda alias: alias.name, show, limit, marker)
+
+
+def _with_predefined(ctx: Context, stored: list[Alias], after: str) -> list[Alias]:
+    """Return aliases together with those of AWS's that have no key yet, in order."""
+    free = [
+        Alias(name=name, key_id="", created=ctx.now, updated=ctx.now)
+        for name in managed_keys.NAMES
+        if name > after and ctx.unit.get(ALIASES, ctx.scope, name) is None
+    ]
+    return sorted([*stored, *free], key=lambda alias: alias.name)
 
 
 def _must_be_free_name(name: str) -> None:

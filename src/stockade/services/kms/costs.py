@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from stockade.services.kms.prices import Prices, RequestPrice
-from stockade.services.kms.resources import KEYS, MATERIALS, Key, Material
+from stockade.services.kms.resources import KEYS, MATERIALS, Key
 from stockade.store.resources import Scope
 from stockade.store.unit import Unit
 
@@ -244,10 +244,8 @@ def _key_row(key: Key, rotations: list[datetime], period: Period, prices: Prices
 
 def _rotations(unit: Unit, scope: Scope) -> dict[str, list[datetime]]:
     """Return when the keys of a scope were rotated, the first time first."""
-    materials: dict[str, list[Material]] = {}
+    found: dict[str, list[datetime]] = {}
     for material in unit.list(MATERIALS, scope):
-        materials.setdefault(material.key_id, []).append(material)
-    return {
-        key_id: sorted(material.created for material in some)[1:]
-        for key_id, some in materials.items()
-    }
+        if material.rotated is not None:
+            found.setdefault(material.key_id, []).append(material.rotated)
+    return {key_id: sorted(times) for key_id, times in found.items()}

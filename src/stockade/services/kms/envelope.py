@@ -29,6 +29,8 @@ from stockade.crypto import aead, kdf
 
 VERSION = b"\x02\x01\x00"
 OVERHEAD = 152
+SYMMETRIC_SIZE = 32
+"""Bytes of the backing key of a symmetric key."""
 
 _HEADER = 3 + 5 + 36 + 32 + 16 + 12
 _COMMITMENT = _HEADER + 32
@@ -50,7 +52,11 @@ class Header(NamedTuple):
 
 def material_id(material: bytes, key_id: str) -> str:
     """Return the KeyMaterialId of a backing key: 64 hex digits that reveal nothing of it."""
-    return kdf.counter_hmac_sha256(material, _MATERIAL_LABEL, key_id.encode(), 32).hex()
+    context = key_id.encode()
+    if len(material) != SYMMETRIC_SIZE:
+        # HMAC pads its keys with zeros and hashes long ones: the length keeps them apart.
+        context += len(material).to_bytes(4, "big")
+    return kdf.counter_hmac_sha256(material, _MATERIAL_LABEL, context, 32).hex()
 
 
 def read_header(blob: bytes) -> Header:

@@ -70,6 +70,30 @@ class InvalidCiphertextException(AwsError):
     code = "InvalidCiphertextException"
 
 
+class IncorrectKeyMaterialException(AwsError):
+    """Imported material that is not what the key can take."""
+
+    code = "IncorrectKeyMaterialException"
+
+
+class InvalidImportTokenException(AwsError):
+    """An import token that is damaged or was given for another key."""
+
+    code = "InvalidImportTokenException"
+
+
+class ExpiredImportTokenException(AwsError):
+    """An import token that is more than 24 hours old."""
+
+    code = "ExpiredImportTokenException"
+
+
+class ConflictException(AwsError):
+    """A rotation that another one is in the way of."""
+
+    code = "ConflictException"
+
+
 class InvalidGrantTokenException(AwsError):
     """A grant token that no grant stands behind."""
 

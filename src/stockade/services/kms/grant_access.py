@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may make, see and end grants, and the condition keys that AWS gives those calls.
+"""Who may make, see and end grants.
 
 CreateGrant, ListGrants and RevokeGrant are decided like every operation on a key. Who may retire a
 grant stands in the grant: its retiring principal, its grantee if RetireGrant is among its
@@ -10,7 +10,6 @@ a key policy only a Deny of it counts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import replace
@@ -32,18 +31,6 @@ from stockade.services.kms.grant_resources import GRANTS, Grant, given_constrain
 from stockade.services.kms.granting import caller_ids
 from stockade.services.kms.resources import Key
 
-Values = tuple[str, ...] | None
-
-_TYPES = ("EncryptionContextEquals", "EncryptionContextSubset")
-_MEMBERS: Mapping[str, str] = MappingProxyType(
-    {
-        "kms:granteeprincipal": "GranteePrincipal",
-        "kms:granteeserviceprincipal": "GranteeServicePrincipal",
-        "kms:retiringprincipal": "RetiringPrincipal",
-        "kms:retiringserviceprincipal": "RetiringServicePrincipal",
-    }
-)
-
 
 def managed(action: str) -> Resolver:
     """Return the resolver of CreateGrant, ListGrants and RevokeGrant: a key of any account."""
@@ -51,46 +38,14 @@ def managed(action: str) -> Resolver:
     def resolve(ctx: Context, params: Mapping[str, Any]) -> Touched:
         named = named_key(ctx, params["KeyId"])
 
-        def more(params: Mapping[str, Any], name: str) -> Values:
-            if name == "kms:grantisforawsresource":
-                return (str(ctx.internal).lower(),)
-            return grant_keys(params, name) if action == "kms:CreateGrant" else None
-
         return Touched(
-            demands=(demand_on(ctx, named, action, params, more),),
+            demands=(demand_on(ctx, named, action, params),),
             resources=(named.key,),
             absent=named.absent,
             audit=((named.arn, "AWS::KMS::Key"),),
         )
 
     return resolve
-
-
-def grant_keys(params: Mapping[str, Any], name: str) -> Values:
-    """Return what CreateGrant's members are to conditions."""
-    if name in _MEMBERS:
-        value = params.get(_MEMBERS[name])
-        return None if value is None else (value,)
-    if name == "kms:grantoperations":
-        return tuple(params.get("Operations", ())) or None
-    constraints = params.get("Constraints", {})
-    if name == "kms:grantconstrainttype":
-        return tuple(kind for kind in _TYPES if kind in constraints) or None
-    if name == "kms:grantconstraintsourcearn":
-        return (constraints["SourceArn"],) if "SourceArn" in constraints else None
-    if name == "kms:encryptioncontextkeys":
-        return tuple(_context(constraints)) or None
-    if name.startswith("kms:encryptioncontext:"):
-        return _values(_context(constraints), name.removeprefix("kms:encryptioncontext:"))
-    return None
-
-
-def _context(constraints: Mapping[str, Any]) -> Mapping[str, str]:
-    return {name: value for kind in _TYPES for name, value in constraints.get(kind, {}).items()}
-
-
-def _values(context: Mapping[str, str], wanted: str) -> Values:
-    return tuple(value for key, value in context.items() if key.lower() == wanted) or None
 
 
 def named_key(ctx: Context, text: str) -> Named:
@@ -129,7 +84,7 @@ def no_such_grant(grant_id: str) -> NotFoundException:
 
 
 def _retiring(ctx: Context, named: Named, grant_id: str, grant: Grant | None) -> Touched:
-    demand = demand_on(ctx, named, "kms:RetireGrant", _shown(grant), grant_keys)
+    demand = demand_on(ctx, named, "kms:RetireGrant", _shown(grant))
     demand.policy = None if named.key is None else _denials(ctx, named.key)
     demand.must_allow = False
     demand.granted = None if grant is None else lambda: may_retire(ctx, grant)

@@ -20,6 +20,7 @@ from stockade.services.kms.errors import (
     UnsupportedOperationException,
 )
 from stockade.services.kms.resources import Key, KeyState
+from stockade.services.kms.xks_errors import NOT_CONNECTED, XksFailure, kms_error
 
 
 class Refusal(Enum):
@@ -90,6 +91,8 @@ def must_allow(key: Key, row: Row) -> None:
         raise DisabledException(arn=key.arn)
     if refusal is Refusal.UNSUPPORTED:
         raise UnsupportedOperationException
+    if key.state == "Unavailable" and key.origin == "EXTERNAL_KEY_STORE" and row is USE:
+        raise kms_error(XksFailure(NOT_CONNECTED), "use")
     raise KMSInvalidStateException(arn=key.arn, state=_STATE_TEXTS[key.state])
 
 

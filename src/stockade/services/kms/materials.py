@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from stockade.core.context import Context
 from stockade.services.kms import envelope
 from stockade.services.kms.resources import MATERIALS, Key, Material, material_place
@@ -27,6 +29,16 @@ def keep(ctx: Context, scope: Scope, key_id: str, secret: bytes) -> Material:
     return material
 
 
+def copy_missing(ctx: Context, source: Key, target: Key) -> None:
+    """Give a key's row in another Region the backing keys that it lacks, sealed for its Region."""
+    for material in ctx.unit.find(MATERIALS, source.scope, "key", source.key_id):
+        known = ctx.unit.get(MATERIALS, target.scope, material.material_id)
+        if known is None and material.sealed is not None:
+            secret = ctx.unseal(source.scope, material.place, material.sealed)
+            sealed = ctx.seal(target.scope, material.place, secret)
+            ctx.unit.put(MATERIALS, target.scope, replace(material, sealed=sealed))
+
+
 def current(ctx: Context, key: Key) -> bytes:
     """Return the backing key that a key encrypts with."""
     secret = opened(ctx, key, key.material_id)
@@ -39,11 +51,17 @@ def opened(ctx: Context, key: Key, material_id: str) -> bytes | None:
 
     def build() -> bytes | None:
         material = ctx.unit.get(MATERIALS, key.scope, material_id)
-        if material is None or material.key_id != key.key_id:
+        if material is None or material.key_id != key.key_id or material.sealed is None:
             return None
         return ctx.unseal(key.scope, material.place, material.sealed)
 
     return ctx.unit.derive(("kms-material", key.scope, key.key_id, material_id), build)
+
+
+def every(ctx: Context, key: Key) -> list[Material]:
+    """Return the rows of a key's backing keys, the first one first."""
+    rows = ctx.unit.find(MATERIALS, key.scope, "key", key.key_id)
+    return sorted(rows, key=lambda row: row.number)
 
 
 def wipe(ctx: Context, key: Key) -> None:

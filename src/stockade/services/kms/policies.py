@@ -10,6 +10,7 @@ from stockade.core.authorization import question
 from stockade.core.context import Context
 from stockade.core.operation import Output
 from stockade.core.ports import Principals
+from stockade.policy import principal_ids
 from stockade.policy.compile import compile_policy
 from stockade.policy.decide import decide
 from stockade.policy.document import Document, MalformedPolicy, parse
@@ -22,6 +23,7 @@ from stockade.services.kms.errors import (
 from stockade.services.kms.paging import listed
 from stockade.services.kms.resources import KEYS, Key
 from stockade.services.kms.service import kms
+from stockade.services.kms.trusted import policy_as_seen, unique_ids
 
 NAME = "default"
 SIZE_LIMIT = 32_768
@@ -47,11 +49,11 @@ def default_policy(account: str) -> str:
 
 
 @kms.operation(access=own_key_named("kms:GetKeyPolicy"))
-def get_key_policy(_ctx: Context, key: Key, *, key_id: str, policy_name: str = NAME) -> Output:
-    """Return a key's policy as it was put."""
+def get_key_policy(ctx: Context, key: Key, *, key_id: str, policy_name: str = NAME) -> Output:
+    """Return a key's policy as it was put, but for who is gone."""
     del key_id
     _named(policy_name)
-    return {"Policy": key.policy, "PolicyName": NAME}
+    return {"Policy": policy_as_seen(ctx, key), "PolicyName": NAME}
 
 
 @kms.operation(access=own_key_named("kms:PutKeyPolicy"), writes=True)
@@ -67,8 +69,8 @@ def put_key_policy(
     """Replace a key's policy."""
     del key_id
     _named(policy_name)
-    check_policy(ctx, policy, key.arn, bypass_lockout=bypass_policy_lockout_safety_check)
-    ctx.unit.put(KEYS, key.scope, replace(key, policy=policy))
+    trusted = check_policy(ctx, policy, key.arn, bypass_lockout=bypass_policy_lockout_safety_check)
+    ctx.unit.put(KEYS, key.scope, replace(key, policy=policy, trusted=trusted))
     return {}
 
 
@@ -85,8 +87,11 @@ def list_key_policies(
     return listed("PolicyNames", names, str, str, limit, marker)
 
 
-def check_policy(ctx: Context, text: str, key_arn: str, *, bypass_lockout: bool) -> None:
-    """Refuse a policy that is malformed, names nobody who exists, or locks its author out."""
+def check_policy(ctx: Context, text: str, key_arn: str, *, bypass_lockout: bool) -> dict[str, str]:
+    """Refuse a policy that is malformed, names nobody who exists, or locks its author out.
+
+    What comes back is for `Key.trusted`: the unique ids of the users and roles that it names.
+    """
     if len(text.encode()) > SIZE_LIMIT:
         raise LimitExceededException(f"The key policy exceeds the limit of {SIZE_LIMIT} bytes.")
     try:
@@ -98,25 +103,16 @@ def check_policy(ctx: Context, text: str, key_arn: str, *, bypass_lockout: bool)
         raise MalformedPolicyDocumentException(
             "The new key policy will not allow you to update the key policy in the future."
         )
+    return unique_ids(ctx, document)
 
 
 def _principals_exist(ctx: Context, document: Document) -> None:
     directory = ctx.port(Principals)
-    for name in named_principals(document):
-        if not directory.principal_exists(ctx.unit, name):
+    for name in principal_ids.named(document):
+        if name != "*" and not directory.principal_exists(ctx.unit, name):
             raise MalformedPolicyDocumentException(
                 "Policy contains a statement with one or more invalid principals."
             )
-
-
-def named_principals(document: Document) -> list[str]:
-    """Return every AWS principal that a policy names, the wildcard apart."""
-    return [
-        name.value
-        for statement in document.statements
-        for name in (*(statement.principals or ()), *(statement.not_principals or ()))
-        if name.type == "AWS" and name.value != "*"
-    ]
 
 
 def _keeps_control(ctx: Context, document: Document, key_arn: str) -> bool:

@@ -111,8 +111,8 @@ class KmsQuotas:
             if quota.per == "custom_key_store":
                 for store in _stores(keys, params):
                     yield self._charge(quota, ctx.region, store)
-            elif _is_meant(quota, keys, params, touched):
-                yield self._charge(quota, ctx.region, account)
+        for quota in _meant(self._of_operation.get(operation, ()), keys, params):
+            yield self._charge(quota, ctx.region, account)
         if operation in _ELSEWHERE:
             counts_as, member, cost = _ELSEWHERE[operation]
             if params[member] != ctx.region:
@@ -124,15 +124,25 @@ class KmsQuotas:
         return Charge((whose, region, quota.name), share)
 
 
-def _is_meant(
-    quota: Quota, keys: Sequence[Key], params: Mapping[str, Any], touched: Touched
-) -> bool:
-    """Say whether a call falls under a quota; GenerateRandom has no key, and one quota."""
-    if quota.key_pair_specs:
-        return params.get("KeyPairSpec") in quota.key_pair_specs
-    if quota.key_specs and touched.resources:
-        return any(key.key_spec in quota.key_specs for key in keys)
-    return True
+def _meant(
+    quotas: Sequence[Quota], keys: Sequence[Key], params: Mapping[str, Any]
+) -> Iterator[Quota]:
+    """Yield an account's quotas that a call falls under.
+
+    Without a key, or with one that is not there, it is the first of those for kinds of keys.
+    """
+    specs = {key.key_spec for key in keys}
+    found = False
+    for quota in quotas:
+        if quota.per == "custom_key_store":
+            continue
+        if quota.key_pair_specs and params.get("KeyPairSpec") not in quota.key_pair_specs:
+            continue
+        if quota.key_specs:
+            if specs.isdisjoint(quota.key_specs) if specs else found:
+                continue
+            found = True
+        yield quota
 
 
 def _stores(keys: Sequence[Key], params: Mapping[str, Any]) -> list[str]:

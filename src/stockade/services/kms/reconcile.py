@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens when a key is due: its rotation, or the end of its waiting period.
+"""What happens when a key is due: rotation, the end of imported material or of the waiting period.
 
-Both are idempotent: a crash before the store commits means that it is done again from the start.
+All are idempotent: a crash before the store commits means that it is done again from the start.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from msgspec.structs import replace
-
-from stockade.core.context import Context, ServiceEvent
-from stockade.services.kms import materials
+from stockade.core.context import Context
+from stockade.services.kms import imported, materials, multi_region, rotating, stored_keys
 from stockade.services.kms.grant_resources import GRANTS, SHAPES, scope_of
-from stockade.services.kms.resources import ALIASES, KEYS, Key, Rotation
+from stockade.services.kms.resources import ALIASES, KEYS, Key
 from stockade.services.kms.service import kms
+from stockade.services.kms.telling import tell
 
 GRANTS_AT_ONCE = 500
 """How many grants are deleted in one transaction: others want to write as well."""
@@ -23,31 +20,20 @@ GRANTS_AT_ONCE = 500
 @kms.reconciles(KEYS)
 def keep(ctx: Context, key: Key) -> Key | None:
     """Return the key as it is from now on, or None once it is deleted."""
-    if key.state == "PendingDeletion":
+    if key.deletion_date is not None and key.deletion_date <= ctx.now:
         if _forget_grants(ctx, key):
             return key
         _delete(ctx, key)
-        _tell(ctx, key, "DeleteKey")
+        tell(ctx, key, "DeleteKey")
         return None
-    rotated = _rotate(ctx, key)
-    _tell(ctx, key, "RotateKey")
-    return rotated
-
-
-def _rotate(ctx: Context, key: Key) -> Key:
-    """Give the key new material; the old one decrypts for ever.
-
-    A key that was disabled over its date rotates once when it is enabled, then every period.
-    """
-    assert key.rotation is not None, "an enabled key is due for rotation only"
-    period = timedelta(days=key.rotation.period_days)
-    following = key.rotation.next_date + period
-    rotation = Rotation(
-        period_days=key.rotation.period_days,
-        next_date=following if following > ctx.now else ctx.now + period,
-    )
-    material = materials.generate(ctx, key.scope, key.key_id)
-    return replace(key, material_id=material.material_id, rotation=rotation)
+    if key.ready is not None and key.ready <= ctx.now:
+        key = multi_region.make_ready(ctx, key)
+    if key.expires is not None and key.expires <= ctx.now:
+        key = imported.expire(ctx, key)
+    if key.state == "Enabled":
+        key = rotating.on_demand(ctx, key)
+        key = rotating.automatic(ctx, key)
+    return key
 
 
 def _forget_grants(ctx: Context, key: Key) -> bool:
@@ -62,21 +48,9 @@ def _forget_grants(ctx: Context, key: Key) -> bool:
 
 def _delete(ctx: Context, key: Key) -> None:
     """Wipe the material and take the aliases with it; nothing brings the key back."""
+    if key.custom_key_store_id:
+        stored_keys.wipe(ctx, key)
     materials.wipe(ctx, key)
+    multi_region.forget(ctx, key)
     for alias in ctx.unit.find(ALIASES, key.scope, "key", key.key_id):
         ctx.unit.delete(ALIASES, key.scope, alias.name)
-
-
-def _tell(ctx: Context, key: Key, name: str) -> None:
-    """Have the audit trail tell of it, as AWS's does."""
-    ctx.service_events.append(
-        ServiceEvent(
-            source="kms.amazonaws.com",
-            name=name,
-            account=key.account,
-            region=key.region,
-            arn=key.arn,
-            kind="AWS::KMS::Key",
-            details={"keyId": key.key_id},
-        )
-    )

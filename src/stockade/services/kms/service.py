@@ -8,14 +8,22 @@ What AWS promises here, and the file that keeps it:
 * Encrypt, Decrypt, ReEncrypt, data keys                               encrypting.py, ready.py
 * Symmetric material under a per-call derived key, in our own blobs    symmetric.py, envelope.py
 * One policy a key, without which nobody gets in; the lock-out check   policies.py, access.py
+* Key policies that mean who was there when they were put              trusted.py
 * Aliases point at keys and can be moved                               aliases.py
 * Grants: a permission on one key, narrower if made by a grant, at once    grants.py, granting.py
 * Tags                                                                 tags.py
 * When a key was used last, from the audit trail                       last_usage.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
+* Material from outside, several of it, each with an end               importing.py, imported.py
+* Keys that AWS manages for an account, keys that services own         managed_keys, owned_keys.py
+* One key in several Regions, each of which works alone                multi_region.py
 * What a month would cost with AWS                                       costs.py, prices.py
 * Request quotas, where they are switched on                            quotas.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
+* Answers that only an attested enclave can read                       recipient.py
+* Every condition key, in the calls that AWS gives it to                condition_keys.py
+* External key stores: what KMS asks a proxy, failures, double blobs   xks*.py
+* A KMS key as the external key of another KMS                         external_keys.py
 
 Reference: facts kms-1 to kms-39.
 """

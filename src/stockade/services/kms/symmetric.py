@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stockade.core.context import Context
-from stockade.services.kms import envelope, materials
+from stockade.services.kms import blobs, envelope, materials, stored_keys
 from stockade.services.kms.errors import IncorrectKeyException, InvalidCiphertextException
 from stockade.services.kms.resources import Key
 
 
 def seal(ctx: Context, key: Key, plaintext: bytes, context: Mapping[str, str]) -> bytes:
     """Return the blob of a plaintext under a key's current material."""
+    if key.custom_key_store_id:
+        return stored_keys.seal(ctx, key, plaintext, context)
     header = envelope.Header(key.account, key.key_id, key.material_id)
     material = materials.current(ctx, key)
     return envelope.seal(material, header, plaintext, context, nonce=ctx.nonce())
@@ -27,12 +29,22 @@ def open_blob(
     IncorrectKeyException then, and no ciphertext at all otherwise.
     """
     try:
-        header = envelope.read_header(blob)
+        header = blobs.read_header(blob)
         if (header.account, header.key_id) != (key.account, key.key_id) and named is not None:
             raise IncorrectKeyException
+        if key.custom_key_store_id:
+            return _open_stored(ctx, key, blob, header, context), ""
         material = materials.opened(ctx, key, header.material_id)
         if material is None:
             raise InvalidCiphertextException
         return envelope.open_blob(material, blob, context), header.material_id
     except envelope.NotABlob:
         raise InvalidCiphertextException from None
+
+
+def _open_stored(
+    ctx: Context, key: Key, blob: bytes, header: envelope.Header, context: Mapping[str, str]
+) -> bytes:
+    if (header.account, header.key_id) != (key.account, key.key_id):
+        raise InvalidCiphertextException
+    return stored_keys.open_blob(ctx, key, blob, context)

@@ -31,11 +31,28 @@ def metadata(key: Key) -> dict[str, Any]:
     }
     if key.multi_region is not None:
         shown["MultiRegionConfiguration"] = _multi_region(key, key.multi_region)
-    if key.key_spec == SYMMETRIC and key.material_id:
+    if key.custom_key_store_id:
+        shown["CustomKeyStoreId"] = key.custom_key_store_id
+        if key.origin == "AWS_CLOUDHSM":
+            shown["CloudHsmClusterId"] = key.cloud_hsm_cluster_id
+        else:
+            shown["XksKeyConfiguration"] = {"Id": key.xks_key_id}
+    elif key.key_spec == SYMMETRIC and key.material_id:
         shown["CurrentKeyMaterialId"] = key.material_id
+    if key.expiration_model is not None:
+        shown["ExpirationModel"] = key.expiration_model
+    if key.valid_to is not None:
+        shown["ValidTo"] = key.valid_to
+    if key.state == "PendingReplicaDeletion":
+        shown["PendingDeletionWindowInDays"] = key.pending_window_days
     if key.deletion_date is not None:
         shown["DeletionDate"] = key.deletion_date
     return shown
+
+
+def material(member: str, key: Key, material_id: str) -> dict[str, str]:
+    """Return the member that names a key's material, which keys in custom key stores do not."""
+    return {} if key.custom_key_store_id else {member: material_id}
 
 
 def algorithms(key: Key) -> dict[str, list[str]]:
@@ -56,11 +73,15 @@ def _multi_region(key: Key, where: MultiRegion) -> dict[str, Any]:
 
 
 def alias_entry(alias: Alias, account: str, region: str) -> dict[str, Any]:
-    """Return an alias as `AliasListEntry`."""
-    return {
+    """Return an alias as `AliasListEntry`; one that AWS predefined may have no key yet."""
+    entry: dict[str, Any] = {
         "AliasName": alias.name,
         "AliasArn": arn("kms", region, account, alias.name),
-        "TargetKeyId": alias.key_id,
-        "CreationDate": alias.created,
-        "LastUpdatedDate": alias.updated,
     }
+    if alias.key_id:
+        entry |= {
+            "TargetKeyId": alias.key_id,
+            "CreationDate": alias.created,
+            "LastUpdatedDate": alias.updated,
+        }
+    return entry

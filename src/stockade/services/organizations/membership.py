@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where accounts stand, and the control policies that hold them: what the law asks at every call.
 
+Services that work across an organization ask which accounts it has, and who runs them there.
+
 A membership is derived from rows that are read by their ids: the account's place, its organization,
 the nodes on its way up, the policies on them. It is remembered until one of them changes, and that
 an account stands alone is remembered just so. The management account stands in the organization,
@@ -13,7 +15,7 @@ from stockade.core.ports import Levels, Membership
 from stockade.policy.compile import Policy, compile_policy
 from stockade.services.organizations import documents, lookup
 from stockade.services.organizations.managed import RESOURCE_CONTROL, SERVICE_CONTROL
-from stockade.services.organizations.resources import Node, Organization
+from stockade.services.organizations.resources import ACCOUNTS, Node, Organization
 from stockade.store.unit import Unit
 
 
@@ -23,6 +25,26 @@ class OrganizationDirectory:
     def membership(self, unit: Unit, account: str) -> Membership | None:
         """Return the place of an account, from memory once it is known; None for a lone account."""
         return unit.derive(("organizations-membership", account), lambda: _place(unit, account))
+
+    def accounts(self, unit: Unit, account: str) -> tuple[str, ...]:
+        """Return every account of the organization that an account belongs to, in order."""
+        organization = lookup.organization_of(unit, account)
+        if organization is None:
+            return ()
+        return tuple(each.id for each in unit.list(ACCOUNTS, organization.scope))
+
+    def trusts(self, unit: Unit, account: str, service: str) -> bool:
+        """Tell whether a service may work across the organization of an account."""
+        organization = lookup.organization_of(unit, account)
+        return organization is not None and service in organization.services
+
+    def administers(self, unit: Unit, account: str, service: str) -> bool:
+        """Tell whether the account runs a service for its organization."""
+        organization = lookup.organization_of(unit, account)
+        if organization is None or account == organization.management_account:
+            return organization is not None
+        member = lookup.find_account(unit, organization, account)
+        return member is not None and service in member.services
 
 
 def _place(unit: Unit, account_id: str) -> Membership | None:

@@ -35,6 +35,7 @@ from stockade.store.unit import Unit
 from stockade.store.vault import Sealed
 
 Algorithm = Literal["RS256", "ES384"]
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 DEFAULT_DURATION = 300
 LARGEST_TOKEN = 8_192
 """Characters of a token; more does not fit into a header."""
@@ -79,11 +80,23 @@ def web_identity_token(ctx: Context, params: Mapping[str, Any]) -> Touched:
     )
 
 
+def _made(ctx: Context, params: Mapping[str, Any]) -> PrivateKey | None:
+    """Make a key before the write that is the first to need one."""
+    algorithm = _algorithm(params["SigningAlgorithm"])
+    known = ctx.unit.get(SIGNING_KEYS, ctx.global_scope, algorithm)
+    ctx.unit.rest()
+    return _generated(algorithm) if known is None else None
+
+
 @sts.operation(
-    access=unless_session(web_identity_token, "GetWebIdentityToken"), writes=True, read_only=True
+    access=unless_session(web_identity_token, "GetWebIdentityToken"),
+    writes=True,
+    read_only=True,
+    prepare=_made,
 )
 def get_web_identity_token(
     ctx: Context,
+    made: PrivateKey | None,
     *,
     audience: Sequence[str],
     signing_algorithm: str,
@@ -91,14 +104,12 @@ def get_web_identity_token(
     tags: Sequence[Mapping[str, str]] = (),
 ) -> Output:
     """Return a signed token that says who the caller is."""
-    if signing_algorithm not in ("RS256", "ES384"):
-        raise ValidationError("SigningAlgorithm must be one of RS256, ES384")
     begins = ctx.now.replace(microsecond=0)
     expires = begins + timedelta(seconds=duration_seconds)
     grant = ctx.caller.grant
     if grant is not None and expires > grant.expires:
         raise SessionDurationEscalation
-    key = _key(ctx, "RS256" if signing_algorithm == "RS256" else "ES384")
+    key = _key(ctx, _algorithm(signing_algorithm), made)
     token = jwt.encode(
         {
             "iss": issuer(ctx.account, ctx.host, secure=ctx.secure),
@@ -161,33 +172,49 @@ def _about(ctx: Context, tags: Mapping[str, str]) -> dict[str, Any]:
     return about
 
 
-def _key(ctx: Context, algorithm: Algorithm) -> SigningKey:
-    """Return the account's key for an algorithm, made when it is first asked for."""
+def _algorithm(named: str) -> Algorithm:
+    """Return an algorithm that tokens may be signed with, or refuse it."""
+    match named:
+        case "RS256" | "ES384":
+            return named
+    raise ValidationError("SigningAlgorithm must be one of RS256, ES384")
+
+
+def _generated(algorithm: Algorithm) -> PrivateKey:
+    if algorithm == "RS256":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP384R1())
+
+
+def _web_key(private: PrivateKey) -> dict[str, Any]:
+    """Return the public half of a key as a JSON Web Key."""
+    if isinstance(private, rsa.RSAPrivateKey):
+        return jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    return jwt.algorithms.ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+
+
+def _key(ctx: Context, algorithm: Algorithm, made: PrivateKey | None) -> SigningKey:
+    """Return the account's key for an algorithm, the one just made when it is the first."""
     known = ctx.unit.get(SIGNING_KEYS, ctx.global_scope, algorithm)
     if known is not None:
         return known
-    private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-    if algorithm == "RS256":
-        private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
-    else:
-        private = ec.generate_private_key(ec.SECP384R1())
-        public = jwt.algorithms.ECAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    private = made or _generated(algorithm)  # a reset may have been faster than this write
+    public = _web_key(private)
     key_id = base64.urlsafe_b64encode(ctx.random(15)).decode()
     encoded = private.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    made = SigningKey(
+    key = SigningKey(
         algorithm=algorithm,
         key_id=key_id,
         made=ctx.now,
         public={name: str(value) for name, value in public.items() if name in _PUBLIC},
         sealed=ctx.seal(ctx.global_scope, _place(algorithm), encoded),
     )
-    ctx.unit.put(SIGNING_KEYS, ctx.global_scope, made)
-    return made
+    ctx.unit.put(SIGNING_KEYS, ctx.global_scope, key)
+    return key
 
 
 def _private(ctx: Context, key: SigningKey) -> Any:

@@ -2,7 +2,8 @@
 """AssumeRoot: the root of a member account for a quarter of an hour and one task.
 
 Who calls belongs to the organization's management account and has the permission; roots may not.
-An account that is no member answers like one that the caller may not touch.
+An account that is no member answers like one that the caller may not touch, and so does a task
+whose feature the organization has not enabled (`iam:EnableOrganizationsRootSessions`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from stockade.core.sessions import Grant
 from stockade.services.sts.access import one, unless_session
 from stockade.services.sts.answers import credentials, expiry
 from stockade.services.sts.errors import AccessDenied, ValidationError
-from stockade.services.sts.root_tasks import session_policy
+from stockade.services.sts.requires import Roles
+from stockade.services.sts.root_tasks import feature_of, session_policy
 from stockade.services.sts.service import sts
 
 LONGEST = 900
@@ -34,17 +36,17 @@ def root_of_member(ctx: Context, params: Mapping[str, Any]) -> Touched:
     )
     if ctx.caller.principal.kind == "root":
         raise AccessDenied(denial)
-    task = params.get("TaskPolicyArn", {}).get("arn")
+    task = params.get("TaskPolicyArn", {}).get("arn", "")
     demand = Demand(
         action="sts:AssumeRoot",
         arn=arn,
         account=ctx.account,
-        keys=lambda key: one(task) if key == "sts:taskpolicyarn" else None,
+        keys=lambda key: one(task or None) if key == "sts:taskpolicyarn" else None,
     )
     return Touched(
         demands=(demand,),
         resources=(account,),
-        absent=None if _manages(ctx, account) else AccessDenied(denial),
+        absent=None if _manages(ctx, account, task) else AccessDenied(denial),
         audit=((arn, ""),),
     )
 
@@ -87,12 +89,10 @@ def _target(principal: str) -> str:
     return account
 
 
-def _manages(ctx: Context, account: str) -> bool:
-    """Return whether the caller's account manages the organization of another one."""
-    organization = ctx.port(Organization)
-    place = organization.membership(ctx.unit, account)
-    return (
-        place is not None
-        and place.management_account == ctx.account
-        and place.management_account != account
-    )
+def _manages(ctx: Context, account: str, task: str) -> bool:
+    """Return whether the caller's account manages another one, its root's task included."""
+    place = ctx.port(Organization).membership(ctx.unit, account)
+    if place is None or place.management_account != ctx.account or account == ctx.account:
+        return False
+    wanted = feature_of(task)
+    return not wanted or wanted in ctx.port(Roles).root_features(ctx.unit, ctx.account)

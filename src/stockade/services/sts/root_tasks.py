@@ -29,6 +29,14 @@ def session_policy(task_policy_arn: str) -> str | None:
     return msgspec.json.encode(document).decode()
 
 
+def feature_of(task_policy_arn: str) -> str:
+    """Return the organization's feature that a task is part of, empty for what is no task."""
+    if task_policy_arn not in TASKS:
+        return ""
+    of_credentials = task_policy_arn.startswith(f"{_PATH}IAM")
+    return "RootCredentialsManagement" if of_credentials else "RootSessions"
+
+
 def _deny(sid: str, **more: Any) -> Mapping[str, Any]:
     return {"Sid": sid, "Effect": "Deny", **more}
 

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Randomness of a transaction that may be begun again (`Context.outside`).
+
+What was undone before it was seen by anybody is done again with the same random bytes: so it asks
+the same questions, and the answers fit.
+"""
+
+from __future__ import annotations
+
+from stockade.core.ids import Random
+
+
+class Replay:
+    """A source of random bytes that gives the same ones once more after `begin`."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._given: list[bytes] = []
+        self._next = 0
+
+    def __repr__(self) -> str:
+        return "Replay()"
+
+    def begin(self) -> None:
+        """Start from the first bytes that were given."""
+        self._next = 0
+
+    def __call__(self, size: int) -> bytes:
+        """Return random bytes; where other sizes are asked for than before, fresh ones."""
+        given = self._given
+        if self._next == len(given) or len(given[self._next]) != size:
+            del given[self._next :]
+            given.append(self._random(size))
+        self._next += 1
+        return given[self._next - 1]

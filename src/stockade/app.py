@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from stockade.core.context import Context
 from stockade.core.errors import RequestTooLarge, ServiceUnavailable
 from stockade.core.ids import Random, system_random
 from stockade.gateway import Gateway
-from stockade.joining import joined, services
+from stockade.joining import joined, request_quotas, services
 from stockade.protocol.http import HttpRequest, HttpResponse
 from stockade.protocol.proxies import Proxies
 from stockade.reconciler import Reconciler
@@ -91,6 +91,7 @@ class Stockade:
             region=settings.region,
             domains=settings.domains,
             proxies=self._proxies,
+            quotas=request_quotas(settings),
         )
         self.reconciler = Reconciler(
             services=tuple(self.services.values()),
@@ -251,7 +252,8 @@ class Stockade:
         *,
         start: datetime,
         end: datetime,
-        attribute: Attribute | None,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
         before: Moment | None,
         limit: int,
     ) -> tuple[list[bytes], Moment | None]:
@@ -265,6 +267,7 @@ class Stockade:
                 start=start,
                 end=end,
                 attribute=attribute,
+                any_of=any_of,
                 before=before,
                 limit=limit,
             )
@@ -277,7 +280,8 @@ class Stockade:
         *,
         start: datetime,
         end: datetime,
-        attribute: Attribute | None,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
         before: Moment | None,
         limit: int,
     ) -> tuple[list[bytes], Moment | None]:
@@ -289,6 +293,7 @@ class Stockade:
             start=start,
             end=end,
             attribute=attribute,
+            any_of=any_of,
             before=before,
             limit=limit,
         )

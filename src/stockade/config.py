@@ -24,6 +24,7 @@ BODY_LIMIT = 1_048_576
 
 PASSPHRASE_VARIABLE = "STOCKADE_PASSPHRASE"  # noqa: S105  a name, not a secret
 NEW_PASSPHRASE_VARIABLE = "STOCKADE_NEW_PASSPHRASE"  # noqa: S105  a name, not a secret
+QUOTAS_VARIABLE = "STOCKADE_KMS_QUOTAS"
 PROXIES_VARIABLE = "STOCKADE_TRUSTED_PROXIES"
 ATTESTATION_VARIABLE = "STOCKADE_ATTESTATION_ROOTS"
 IGNORE_ENDPOINTS_VARIABLE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
@@ -65,6 +66,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Below which hosts are named as AWS's are."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of proxies whose word on a request's origin is taken."""
+    kms_quotas: str = "off"
+    """`off`, `aws`, or the path of a file of KMS's request quotas."""
+    workers: int = 1
+    """How many processes answer, which the quotas are divided among."""
     attestation_roots: Path | None = None
     """Root certificates (PEM) that enclaves' attestation documents are held against; None: AWS's
     Nitro root alone."""
@@ -136,6 +141,11 @@ def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, .
     """Return the networks of trusted proxies, where the environment gives some."""
     listed = environment.get(PROXIES_VARIABLE, "").split(",")
     return tuple(network.strip() for network in listed if network.strip())
+
+
+def kms_quotas(environment: Mapping[str, str] = os.environ) -> str:
+    """Return which request quotas KMS is to keep, where the environment says so."""
+    return environment.get(QUOTAS_VARIABLE) or "off"
 
 
 def attestation_roots(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -24,6 +24,7 @@ from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
+from stockade.core.quotas import RequestQuota
 from stockade.core.replay import Replay
 from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
@@ -80,6 +81,7 @@ class Gateway:
         region: str,
         domains: Sequence[str],
         proxies: Proxies | None,
+        quotas: Mapping[str, RequestQuota],
     ) -> None:
         self._services = services
         self._catalogue = Catalogue([service.entry for service in services.values()])
@@ -95,6 +97,7 @@ class Gateway:
         self._audit = Audit(self._ids)
         self._unknown_account = unknown_account
         self._proxies = proxies
+        self._quotas = quotas
         self._bound: dict[tuple[str, str], Bound] = {}
 
     def answer(self, http: HttpRequest) -> HttpResponse:
@@ -300,7 +303,9 @@ class Gateway:
             operation = service.operations.get(named.python_name)
             if operation is None:
                 raise OperationNotServed(service=named.service, operation=named.name)
-            bound = self._bound[key] = Bound(service, operation, named)
+            bound = Bound(service, operation, named)
+            bound.quota = self._quotas.get(named.service)
+            self._bound[key] = bound
         return bound
 
     def _context(

@@ -24,6 +24,7 @@ from stockade.core.ports import (
     Principals,
     Transactions,
 )
+from stockade.core.quotas import RequestQuota
 from stockade.services.accessanalyzer import accessanalyzer
 from stockade.services.accessanalyzer.requires import (
     AllAnalyzedResources,
@@ -42,6 +43,7 @@ from stockade.services.kms.analyzed import AnalyzedKeys
 from stockade.services.kms.key_store_links import KeyStoreLinks
 from stockade.services.kms.managed_keys import KmsManagedKeys
 from stockade.services.kms.owned_keys import KmsOwnedKeys
+from stockade.services.kms.quotas import KmsQuotas, aws_table, read_table
 from stockade.services.kms.recipient import AttestationRoots
 from stockade.services.kms.trusted import KeyPolicies
 from stockade.services.organizations import organizations
@@ -66,6 +68,21 @@ def operations_served(served: Mapping[str, Service]) -> dict[str, frozenset[str]
         name = service.entry.signing_name
         found[name] = found.get(name, frozenset()) | frozenset(service.operations)
     return found
+
+
+def request_quotas(settings: Settings) -> dict[str, RequestQuota]:
+    """Return the request quotas that are switched on, by service."""
+    choice = settings.kms_quotas
+    if choice == "off":
+        return {}
+    try:
+        content = aws_table() if choice == "aws" else Path(choice).read_bytes()
+        return {"kms": KmsQuotas(read_table(content), settings.workers)}
+    except OSError as error:
+        raise SettingsError(f"{choice} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        hint = "begin with what `stockade kms quotas` prints"
+        raise SettingsError(f"{choice} is no file of quotas: {error}", hint) from error
 
 
 def joined(

@@ -20,7 +20,7 @@ def _no_aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in os.environ:
-        if name.startswith(("AWS_", "STOCKADE_PASS", "STOCKADE_NEW")):
+        if name.startswith(("AWS_", "STOCKADE_PASS", "STOCKADE_NEW", "STOCKADE_KMS")):
             monkeypatch.delenv(name)
 
 

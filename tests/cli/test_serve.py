@@ -383,3 +383,22 @@ def test_a_trusted_proxy_says_who_the_client_is(started: Start, tmp_path: Path) 
     sts.meta.events.register("before-send", forward)
     with pytest.raises(ClientError, match="contradictory or unreadable"):
         sts.get_caller_identity()
+
+
+def test_quotas_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    init(tmp_path / "data")
+    command = (*serve(tmp_path / "data"), "--kms-quotas", str(tmp_path / "none.toml"))
+    ended = run(*command)
+    assert ended.status == 1
+    assert "none.toml cannot be read" in ended.err
+
+
+def test_quotas_are_kept_by_a_server(started: Start, tmp_path: Path) -> None:
+    root = init(tmp_path / "data")
+    quotas = tmp_path / "quotas.toml"
+    quotas.write_text('[[quota]]\nname = "q"\noperations = ["ListKeys"]\nper_second = 0.01\n')
+    server = started(*serve(tmp_path / "data"), environment={"STOCKADE_KMS_QUOTAS": str(quotas)})
+    kms = aws("kms", server.endpoint, *root)
+    kms.list_keys()
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        kms.list_keys()

@@ -40,6 +40,7 @@ UNKNOWN_ACTIONS: Mapping[str, str] = MappingProxyType(
         "kms:Encapsulate": "as kms:Decapsulate",
         "access-analyzer:CreateServiceLinkedAnalyzer": "newer than the table",
         "access-analyzer:DeleteServiceLinkedAnalyzer": "newer than the table",
+        "kms:GetKeyLastUsage": "newer than the table: AWS's API reference demands it",
     }
 )
 """Actions that the table lacks -> why they are demanded all the same."""

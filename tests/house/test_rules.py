@@ -96,6 +96,8 @@ def test_error_codes_exist_in_the_model(service: Service) -> None:
     common |= {"NotAuthorizedException"}
     # And for session tags that contradict each other.
     common |= {"InvalidParameterValue"}
+    # And any service where a request quota is used up.
+    common |= {"ThrottlingException"}
     prefix = f"stockade.services.{service.entry.name}."
     mine = [error for error in errors() if error.__module__.startswith(prefix)]
     assert mine

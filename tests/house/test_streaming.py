@@ -103,6 +103,7 @@ class Streaming(Stockade):
             region="us-east-1",
             domains=(),
             proxies=None,
+            quotas={},
         )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from stockade.store import blocks, lines
 from stockade.store.bulk import insert_rows
-from stockade.store.entries import Attribute, parse
+from stockade.store.entries import Attribute, call_of, parse
 from stockade.store.errors import StoreUnavailable
 from stockade.store.journal import Journal, Moment
 from stockade.store.segments import Segment
@@ -550,3 +550,16 @@ def test_a_database_that_goes_away_while_rows_are_copied_is_said_to(
     with store.write() as unit:
         insert_rows(unit.connection, blocks.records, rows)
         assert len(unit.connection.execute(blocks.records.select()).all()) == 10
+
+
+def test_calls_that_were_done_with_a_resource(store: Store, journal: Journal) -> None:
+    resource = {"resources": [{"ARN": KEY, "type": "AWS::KMS::Key"}]}
+    calls = [("Encrypt", {}), ("Decrypt", {}), ("Encrypt", {"errorCode": "AccessDenied"})]
+    for number, (name, more) in enumerate(calls):
+        journal.append(record(number, eventName=name, **resource, **more))
+    journal.ship(store)
+    encrypted, decrypted = call_of(KEY, "Encrypt"), call_of(KEY, "Decrypt")
+    assert ids(store, journal, attribute=encrypted) == ["event-0"]
+    assert ids(store, journal, any_of=[encrypted, decrypted]) == ["event-1", "event-0"]
+    assert ids(store, journal, any_of=[encrypted, decrypted], limit=1) == ["event-1", "event-0"]
+    assert ids(store, journal, attribute=("ResourceName", KEY)) == [f"event-{n}" for n in (2, 1, 0)]

@@ -86,6 +86,11 @@ def facing(
     )
 
 
+def limited(settings: Settings, kms_quotas: str, workers: int) -> Settings:
+    """Return settings with the request quotas, and the workers that share them."""
+    return replace(settings, kms_quotas=kms_quotas, workers=workers)
+
+
 @contextmanager
 def open_store(data: Path) -> Iterator[Store]:
     """Open the store of a data directory, without its seal."""

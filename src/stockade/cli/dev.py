@@ -19,6 +19,7 @@ from stockade.cli.options import (
     examples,
     key_stores_option,
     proxies_option,
+    quotas_option,
     region_option,
 )
 from stockade.cli.problems import Problem
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 @region_option(f"The Region in the lines to copy. [default: {config.DEFAULT_REGION}]")
 @domain_option
 @proxies_option
+@quotas_option
 @attestation_option
 @key_stores_option
 @click.pass_obj
@@ -81,6 +83,7 @@ def dev(
     region: str | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    kms_quotas: str,
     attestation_roots: Path | None,
     cloudhsm: tuple[str, ...],
     xks_proxies: tuple[str, ...],
@@ -92,7 +95,7 @@ def dev(
     are the root of that account. So it listens to this host alone.
     """
     from stockade.cli import occupancy, passphrases, running
-    from stockade.cli.deployment import facing
+    from stockade.cli.deployment import facing, limited
     from stockade.server import Listen
 
     _check(host, data, memory=memory, workers=workers)
@@ -107,6 +110,7 @@ def dev(
             settings = _settings(data, account, region)  # it may just have been given its new seal
         settings = facing(settings, domains, trusted_proxies, attestation_roots)
         settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
+        settings = limited(settings, kms_quotas, workers)
         greeting = _greeting(settings, running.url(listen))
         running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

@@ -20,6 +20,7 @@ from stockade.cli.env import env
 from stockade.cli.exec import execute
 from stockade.cli.explain import explain
 from stockade.cli.init import init
+from stockade.cli.kms import kms
 from stockade.cli.options import examples
 from stockade.cli.problems import INTERRUPTED, USAGE, Problem, as_problem, tell, usage
 from stockade.cli.restore import restore
@@ -45,6 +46,7 @@ COMMANDS = (
     clock,
     explain,
     services,
+    kms,
     backup,
     restore,
     seal,

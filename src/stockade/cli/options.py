@@ -93,6 +93,18 @@ def proxies_option(command: F) -> F:
     )(command)
 
 
+def quotas_option(command: F) -> F:
+    """Add the option that chooses KMS's request quotas."""
+    return click.option(
+        "--kms-quotas",
+        metavar="off|aws|FILE",
+        callback=lambda _ctx, _param, value: _quotas(value or config.kms_quotas()),
+        help="The requests a second that KMS allows before it answers ThrottlingException: as many"
+        " as one asks for, AWS's quotas, or those of a file. [default: STOCKADE_KMS_QUOTAS, or"
+        " off]",
+    )(command)
+
+
 def attestation_option(command: F) -> F:
     """Add the option that names the roots of attestation documents."""
     return click.option(
@@ -174,6 +186,11 @@ def _proxies(
         except ValueError:
             raise click.BadParameter(f"{network!r} is not like 10.0.0.0/24") from None
     return networks
+
+
+def _quotas(value: str) -> str:
+    """Return the choice so that it means the same from every working directory."""
+    return value if value in ("off", "aws") else str(Path(value).expanduser().absolute())
 
 
 def _clusters(

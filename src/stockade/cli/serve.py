@@ -20,6 +20,7 @@ from stockade.cli.options import (
     examples,
     key_stores_option,
     proxies_option,
+    quotas_option,
     region_option,
     seal_option,
     store_option,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 @credentials_option(CREDENTIALS_TEXT)
 @domain_option
 @proxies_option
+@quotas_option
 @attestation_option
 @key_stores_option
 @click.pass_obj
@@ -84,6 +86,7 @@ def serve(
     credentials_file: Path | None,
     domains: tuple[str, ...],
     trusted_proxies: tuple[str, ...],
+    kms_quotas: str,
     attestation_roots: Path | None,
     cloudhsm: tuple[str, ...],
     xks_proxies: tuple[str, ...],
@@ -94,7 +97,7 @@ def serve(
     does. The AWS CLI and SDKs then find it by AWS_ENDPOINT_URL.
     """
     from stockade.cli import occupancy, running
-    from stockade.cli.deployment import facing, wanted
+    from stockade.cli.deployment import facing, limited, wanted
 
     listen = listening_on(address, workers, tls_cert, tls_key)
     running.start_logging(debug=debug)
@@ -107,6 +110,7 @@ def serve(
             settings = wanted("serve", data, **given)  # it may just have been given its new seal
             settings = facing(settings, domains, trusted_proxies, attestation_roots)
             settings = replace(settings, cloudhsm=cloudhsm, xks_proxies=xks_proxies)
+            settings = limited(settings, kms_quotas, workers)
             greeting = f"Stockade {__version__}, ready at {running.url(listen)}"
             running.run(settings, listen, sock, passphrase, lambda: click.echo(greeting))
 

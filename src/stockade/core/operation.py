@@ -20,6 +20,7 @@ from botocore import xform_name
 
 from stockade.core.access import Resolver
 from stockade.core.errors import MemberNotHonoured
+from stockade.core.quotas import RequestQuota
 from stockade.protocol.catalogue import ServiceEntry, WireOperation
 from stockade.store.resources import Collection
 
@@ -76,6 +77,7 @@ class BoundOperation:
         self.name: str = wire.name
         self.writes = operation.writes
         self.quick = operation.quick and not (wire.streams_in or wire.streams_out)
+        self.quota: RequestQuota | None = None
         self._members = operation.bind(wire)
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:

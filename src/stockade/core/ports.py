@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
@@ -110,7 +110,8 @@ class AuditLog(Protocol):
         *,
         start: datetime,
         end: datetime,
-        attribute: Attribute | None,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
         before: Moment | None,
         limit: int,
     ) -> tuple[list[bytes], Moment | None]:
@@ -128,7 +129,8 @@ class AuditLog(Protocol):
         *,
         start: datetime,
         end: datetime,
-        attribute: Attribute | None,
+        attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
         before: Moment | None,
         limit: int,
     ) -> tuple[list[bytes], Moment | None]:

@@ -14,8 +14,9 @@ from typing import Any
 from stockade.core import audit, authorization
 from stockade.core.access import Touched
 from stockade.core.audit import Record
-from stockade.core.context import Context
+from stockade.core.context import Context, Outside
 from stockade.core.operation import BoundOperation, Output
+from stockade.store.errors import NotInMemory
 
 Prepared = tuple[Any, ...]
 """What was prepared; empty for an operation that prepares nothing."""
@@ -30,6 +31,8 @@ def prepare(
         return ()
     bound.arguments(params)  # says first which member is not honoured
     touched = _permitted(ctx, bound, params, record)
+    if bound.quota is not None:
+        bound.quota.spend(ctx, bound.name, params, touched)
     return (prepares(ctx, params, *touched.resources),)
 
 
@@ -40,10 +43,17 @@ def run(
     record: Record,
     prepared: Prepared = (),
 ) -> Output:
-    """Resolve what is touched, authorize, and hand it to the handler."""
+    """Resolve what is touched, authorize, count, and hand it to the handler."""
     arguments = bound.arguments(params)
     touched = _permitted(ctx, bound, params, record)
-    output = bound.operation.handler(ctx, *touched.resources, *prepared, **arguments)
+    quota = None if prepared else bound.quota  # what was prepared has been counted
+    charges = None if quota is None else quota.spend(ctx, bound.name, params, touched)
+    try:
+        output = bound.operation.handler(ctx, *touched.resources, *prepared, **arguments)
+    except (NotInMemory, Outside):
+        if quota is not None and charges is not None:
+            quota.give_back(charges)
+        raise
     if ctx.created:
         audit.touch(record, (*touched.audit, *ctx.created))
     return output
@@ -59,5 +69,7 @@ def _permitted(
         record.additional_event_data = touched.noted
     record.allowed_by = authorization.require(ctx, touched)
     if touched.absent is not None:
+        if bound.quota is not None:
+            bound.quota.spend(ctx, bound.name, params, touched)
         raise touched.absent
     return touched

@@ -93,11 +93,16 @@ _CANDIDATES = (
     .order_by(blocks.c.newest.desc(), blocks.c.block.desc())
 )
 _POSTINGS = select(postings.c.moments).where(
-    postings.c.hash == bindparam("hash"),
+    postings.c.hash.in_(bindparam("hashes", expanding=True)),
     postings.c.block.in_(bindparam("blocks", expanding=True)),
 )
 _FETCH = select(records.c.position, records.c.record).where(
     records.c.position.in_(bindparam("positions", expanding=True))
+)
+_OF_BLOCK = (
+    select(records.c.record)
+    .where(records.c.position.between(bindparam("first_position"), bindparam("last_position")))
+    .order_by(records.c.position)
 )
 _OUTDATED = (
     select(blocks)
@@ -145,7 +150,7 @@ class Batch:
         self._times: list[int] = []
         self._ids: list[tuple[Scope, str, str]] = []
         self._profiles: dict[Profile, list[int]] = {}
-        self._resources: dict[tuple[Scope, Resource], list[int]] = {}
+        self._resources: dict[tuple[Scope, Resource, str], list[int]] = {}
         self.size = 0
 
     def __len__(self) -> int:
@@ -160,7 +165,7 @@ class Batch:
         self._ids.append((scope, entry.event_id, entry.request_id))
         self._profiles.setdefault(entry.profile, []).append(number)
         for resource in entry.resources or ():
-            self._resources.setdefault((scope, resource), []).append(number)
+            self._resources.setdefault((scope, resource, entry.done), []).append(number)
         self._records.append(text)
         self._times.append(moment)
         self.size += len(text)
@@ -208,8 +213,8 @@ class Batch:
                 found[Scope(*profile[:2]), attribute] += numbers
             for attribute in account_attributes(profile):
                 found[Scope(profile[0], ""), attribute] += numbers
-        for (scope, resource), numbers in self._resources.items():
-            for attribute in resource.attributes():
+        for (scope, resource, done), numbers in self._resources.items():
+            for attribute in resource.attributes(done):
                 found[scope, attribute] += numbers
         return found
 
@@ -232,11 +237,14 @@ def _hash(kind: str, scope: Scope, attribute: Attribute) -> int:
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What to look for, newest first: all of a scope's records, or those with an attribute."""
+    """What to look for, newest first: all of a scope's records, or those with an attribute.
+
+    Of several attributes a record needs one.
+    """
 
     kind: str
     scope: Scope
-    attribute: Attribute = ANY
+    attributes: tuple[Attribute, ...] = (ANY,)
     start: int = -FOREVER
     end: int = FOREVER
     """The last microsecond that belongs to the answer."""
@@ -272,9 +280,9 @@ def _enough(found: list[Moment], limit: int, block: Row[Any]) -> bool:
 def _moments(
     connection: Connection, some: list[int], query: Query, bound: Moment
 ) -> Iterator[Moment]:
-    key = _hash(query.kind, query.scope, query.attribute)
+    hashes = [_hash(query.kind, query.scope, attribute) for attribute in query.attributes]
     least = Moment(query.start, 0)
-    for row in connection.execute(_POSTINGS, {"hash": key, "blocks": some}):
+    for row in connection.execute(_POSTINGS, {"hashes": hashes, "blocks": some}):
         for moment in _MOMENT.iter_unpack(row.moments):
             if least <= moment < bound:
                 yield Moment(*moment)
@@ -288,6 +296,18 @@ def fetch(connection: Connection, moments: Sequence[Moment]) -> list[bytes]:
         for row in connection.execute(_FETCH, {"positions": positions})
     }
     return [found[position] for position in positions if position in found]
+
+
+def spans(connection: Connection, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the first and last positions of the blocks that reach into a time, newest first."""
+    found = connection.execute(_CANDIDATES, {"start": start, "end": end}).all()
+    return [(row.first, row.first + row.size - 1) for row in found]
+
+
+def fetch_span(connection: Connection, first: int, last: int) -> list[bytes]:
+    """Return the records at these positions, as far as they are still there."""
+    found = connection.execute(_OF_BLOCK, {"first_position": first, "last_position": last})
+    return [row.record.encode() for row in found]
 
 
 def drop_block(connection: Connection, before: int) -> int:

@@ -20,6 +20,9 @@ REQUEST_ID = "RequestId"
 PRINCIPAL = "PrincipalId"
 """Not one of LookupEvents', and looked up in all Regions of an account at once: who called, for the
 dates of last use. A value is a user's, role's or root's id, or that and an event source."""
+RESOURCE_CALL = "ResourceCall"
+"""Not one of LookupEvents': a resource's ARN and the name of a call that was done with it, which a
+refused call is not, for the dates of a key's last use."""
 ACCESS_KEY = "AccessKeyId"
 """One of LookupEvents', and looked up in all Regions of an account at once, too."""
 
@@ -41,10 +44,20 @@ class Resource(msgspec.Struct, frozen=True):
     name: str = msgspec.field(default="", name="ARN")
     type: str = ""
 
-    def attributes(self) -> list[Attribute]:
-        """Return the attributes by which LookupEvents finds records of the resource."""
+    def attributes(self, done: str = "") -> list[Attribute]:
+        """Return the attributes that records of the resource are found by.
+
+        `done` is the name of the call, and empty where it was refused.
+        """
         found = [("ResourceName", self.name), ("ResourceType", self.type)]
+        if self.name and done:
+            found.append(call_of(self.name, done))
         return [attribute for attribute in found if attribute[1]]
+
+
+def call_of(arn: str, event_name: str) -> Attribute:
+    """Return the attribute of the calls of a name that were done with a resource."""
+    return RESOURCE_CALL, f"{arn} {event_name}"
 
 
 class Entry(msgspec.Struct, kw_only=True):
@@ -59,6 +72,7 @@ class Entry(msgspec.Struct, kw_only=True):
     identity: _Identity | None = msgspec.field(default=None, name="userIdentity")
     read_only: bool = msgspec.field(default=False, name="readOnly")
     request_id: str = msgspec.field(default="", name="requestID")
+    error_code: str = msgspec.field(default="", name="errorCode")
     resources: list[Resource] | None = None
 
     @property
@@ -74,6 +88,11 @@ class Entry(msgspec.Struct, kw_only=True):
         if identity.user_name or identity.type != "Root":
             return identity.user_name or identity.arn.rpartition("/")[2] or identity.invoked_by
         return "root"
+
+    @property
+    def done(self) -> str:
+        """The name of a call that was not refused."""
+        return "" if self.error_code else self.event_name
 
     @property
     def micros(self) -> int:
@@ -115,7 +134,7 @@ class Entry(msgspec.Struct, kw_only=True):
             attribute == (EVENT_ID, self.event_id)
             or attribute in account_attributes(self.profile)
             or attribute in profile_attributes(self.profile)
-            or any(attribute in resource.attributes() for resource in self.resources or ())
+            or any(attribute in each.attributes(self.done) for each in self.resources or ())
         )
 
 

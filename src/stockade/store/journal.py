@@ -26,7 +26,7 @@ from stockade.store.segments import JournalUnavailable
 from stockade.store.tables import bytewise, metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -98,19 +98,21 @@ class Journal:
         start: datetime | None = None,
         end: datetime | None = None,
         attribute: Attribute | None = None,
+        any_of: Sequence[Attribute] = (),
         before: Moment | None = None,
         limit: int = 50,
     ) -> tuple[list[bytes], Moment | None]:
         """Return a page of records, newest first, and where it ended if there is another one.
 
         `start` and `end` belong to the answer, which may be shorter than `limit` before its last
-        page. The next page is asked for with `before`. An empty Region means all of them, for
-        the attributes that are kept so (`entries.account_attributes`).
+        page. The next page is asked for with `before`. Of the attributes `any_of` a record needs
+        one. An empty Region means all of them, for the attributes that are kept so
+        (`entries.account_attributes`).
         """
         query = Query(
             kind=CLOUDTRAIL,
             scope=Scope(account, region),
-            attribute=attribute or ANY,
+            attributes=tuple(any_of) or (attribute or ANY,),
             start=-blocks.FOREVER if start is None else to_micros(start),
             end=blocks.FOREVER if end is None else to_micros(end),
             before=before,
@@ -125,9 +127,23 @@ class Journal:
 
         The last one is the caller's own; the others are for the accounts whose resources it used.
         """
-        attribute = (entries.REQUEST_ID, request_id)
-        query = Query(kind=CLOUDTRAIL, scope=EVERYWHERE, attribute=attribute, limit=BATCH)
+        asked = ((entries.REQUEST_ID, request_id),)
+        query = Query(kind=CLOUDTRAIL, scope=EVERYWHERE, attributes=asked, limit=BATCH)
         return _fetch(unit, blocks.search(unit.connection, query), query)
+
+    def sweep(
+        self, store: Store, start: datetime, end: datetime
+    ) -> Iterator[tuple[float, list[bytes]]]:
+        """Yield all records of a time and some around it, a block at a time, in no sure order.
+
+        Each comes with the share of them that was read by then. No transaction lasts longer than a
+        block, so that nobody is kept waiting by somebody who counts millions.
+        """
+        with store.read() as unit:
+            spans = blocks.spans(unit.connection, to_micros(start), to_micros(end))
+        for number, (first, last) in enumerate(spans, 1):
+            with store.read() as unit:
+                yield number / len(spans), blocks.fetch_span(unit.connection, first, last)
 
     def prune(self, unit: Unit, before: datetime) -> int:
         """Forget records older than `before`, a bounded number at a time, and return how many."""
@@ -157,11 +173,11 @@ def _fetch(unit: Unit, moments: list[Moment], query: Query) -> list[bytes]:
 
 def _matches(entry: entries.Entry, query: Query) -> bool:
     if query.scope == EVERYWHERE:
-        return query.attribute == (entries.REQUEST_ID, entry.request_id)
+        return (entries.REQUEST_ID, entry.request_id) in query.attributes
     account, region = query.scope
     if entry.account != account or region not in ("", entry.region):
         return False
-    return query.attribute == ANY or entry.has(query.attribute)
+    return ANY in query.attributes or any(entry.has(each) for each in query.attributes)
 
 
 def _is_waiting(store: Store) -> bool:

@@ -149,6 +149,15 @@ class DryRunOperationException(AwsError):
     template = "The request would have succeeded, but the DryRun option is set."
 
 
+class ThrottlingException(AwsError):
+    """A request quota is used up for the moment."""
+
+    code = "ThrottlingException"
+    template = (
+        "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls."
+    )
+
+
 class ValidationException(AwsError):
     """A request that the model allows and KMS does not."""
 

@@ -18,10 +18,13 @@ What AWS promises here, and the file that keeps it:
 * Aliases point at keys and can be moved                               aliases.py
 * Grants: a permission on one key, narrower if made by a grant, at once    grants.py, granting.py
 * Tags                                                                 tags.py
+* When a key was used last, from the audit trail                       last_usage.py
 * Rotation that really happens, deletion after the waiting period      rotation.py, reconcile.py
 * Material from outside, several of it, each with an end               importing.py, imported.py
 * Keys that AWS manages for an account, keys that services own         managed_keys, owned_keys.py
 * One key in several Regions, each of which works alone                multi_region.py
+* What a month would cost with AWS                                       costs.py, prices.py
+* Request quotas, where they are switched on                            quotas.py
 * A key is found by id, ARN or alias; no existence oracle              access.py
 * Answers that only an attested enclave can read                       recipient.py
 * Every condition key, in the calls that AWS gives it to                condition_keys.py

@@ -169,6 +169,7 @@ def test_a_grantee_of_another_account_needs_nothing_of_its_own(
     assert may(far.kms, key)
 
 
+@pytest.mark.fact("iam-6")
 @pytest.mark.fact("kms-34")
 def test_another_account_copies_what_was_shared_with_it(
     stockade: Stockade, aws: boto3.Session, kms: Any

@@ -138,6 +138,20 @@ def test_only_a_primary_is_replicated_and_once(world: World) -> None:
     assert message == f"{arn(WEST, key_id)} is not a multi-region primary key."
 
 
+@pytest.mark.fact("iam-8")
+def test_a_deny_in_one_region_is_of_that_region_alone(world: World) -> None:
+    key_id = world.primary()
+    world.replicate(key_id, WEST)
+    world.settle()
+    everything = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    denial = {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything, denial]})
+    blob = world.kms[HOME].encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+    world.kms[HOME].put_key_policy(KeyId=key_id, Policy=document)
+    assert refusal(world.kms[HOME].decrypt, CiphertextBlob=blob)[0] == "AccessDeniedException"
+    assert world.kms[WEST].decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+
+
 @pytest.mark.fact("kms-32")
 def test_each_region_is_managed_for_itself(world: World) -> None:
     key_id = world.primary()

@@ -92,6 +92,7 @@ def wait(stockade: Stockade, **by: float) -> None:
     stockade.travel(stockade.clock.now() + timedelta(**by))
 
 
+@pytest.mark.fact("iam-18")
 def test_a_quota_is_shared_by_its_operations_and_fills_again(begin: Begin) -> None:
     stockade = begin()
     kms = client(stockade)

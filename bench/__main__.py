@@ -12,18 +12,20 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bench.creation import creation
+from bench.crowd import crowd
 from bench.load import Load, LoadError, require_generator
 from bench.micro import micro
+from bench.operations import OTHERS, WrongAnswerError
 from bench.policies import loaded
 from bench.report import Results, missed, render, write
 from bench.server import ServerError
 from bench.startup import startup
-from bench.targets import PEERS, PEERS_LOCK, starting, targets
+from bench.targets import PEERS, PEERS_LOCK, RIVALS, starting, targets
 from bench.throughput import throughput
-from bench.wires import WrongAnswerError
 from tests.clients.environment import EnvironmentUnavailableError, environment
 
-PARTS = ("throughput", "micro", "startup", "policies")
+PARTS = ("throughput", "operations", "micro", "crowd", "creation", "startup", "policies")
 
 
 def main() -> int:
@@ -65,7 +67,13 @@ def _measure(results: Results, asked: argparse.Namespace) -> None:
     if "policies" in asked.parts:
         print("policies ...", flush=True)
         results.policies = loaded()
-    if {"throughput", "startup"} & set(asked.parts):
+    if "crowd" in asked.parts:
+        print("crowd ...", flush=True)
+        results.crowd = crowd()
+    if "creation" in asked.parts:
+        print("creation ...", flush=True)
+        results.creation = creation()
+    if {"throughput", "operations", "startup"} & set(asked.parts):
         print("environment of the peers ...", flush=True)
         environment(PEERS_LOCK, PEERS)
     if "startup" in asked.parts:
@@ -77,6 +85,13 @@ def _measure(results: Results, asked: argparse.Namespace) -> None:
         print("throughput ...", flush=True)
         chosen = [target for name, target in targets().items() if name in asked.targets]
         results.rounds = throughput(chosen, results.load, asked.rounds)
+    if "operations" in asked.parts:
+        require_generator()
+        print("operations ...", flush=True)
+        chosen = [targets()[name] for name in RIVALS if name in asked.targets]
+        results.operations = {
+            each.title: throughput(chosen, results.load, asked.rounds, each) for each in OTHERS
+        }
 
 
 def _asked(name: str, names: list[str]) -> bool:

@@ -11,11 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.operations import ENCRYPT
+from bench.targets import RIVALS
 from bench.throughput import middle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bench.creation import Creation
+    from bench.crowd import Crowd
     from bench.load import Load, Measured
     from bench.micro import Timed
     from bench.policies import Loaded
@@ -27,6 +31,18 @@ README = FOLDER / "README.md"
 RESULTS = FOLDER / "results.json"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 FIRST_ANSWER_SECONDS, IDLE_MB, POLICIES_MB = 1.0, 120.0, 2000.0
+CREATE_KEY_MS = 20.0
+THROUGHPUT_HEAD = (
+    "requests/s",
+    "p50 ms",
+    "p99 ms",
+    "server CPU us",
+    "errors",
+    "Stockade is",
+    "budget",
+)
+SLOWER = 1.1
+"""What Encrypt may take among many keys and grants, as a multiple: within noise."""
 
 
 @dataclass
@@ -36,15 +52,20 @@ class Results:
     load: Load
     targets: Mapping[str, Target]
     rounds: dict[str, list[Measured]] = field(default_factory=dict)
+    operations: dict[str, dict[str, list[Measured]]] = field(default_factory=dict)
+    """The rounds by operation and target, of all operations but Encrypt."""
     micro: dict[str, Timed] = field(default_factory=dict)
     starts: dict[str, Start] = field(default_factory=dict)
     policies: Loaded | None = None
+    crowd: Crowd | None = None
+    creation: dict[str, Creation] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
         """True when every part measured everything."""
         measured = self.rounds.keys() | self.starts.keys()
-        return measured == self.targets.keys() and bool(self.micro and self.policies)
+        parts = (self.operations, self.micro, self.policies, self.crowd, self.creation)
+        return measured == self.targets.keys() and all(parts)
 
 
 def machine() -> dict[str, Any]:
@@ -73,6 +94,37 @@ def ratio(results: Results, name: str) -> float | None:
     return middle(ours).per_second / middle(theirs).per_second
 
 
+def times(rounds: Mapping[str, list[Measured]], ours: str, theirs: str) -> float | None:
+    """Return how many times the rate of a target another one reaches, if both were measured."""
+    if ours not in rounds or theirs not in rounds:
+        return None
+    return middle(rounds[ours]).per_second / middle(rounds[theirs]).per_second
+
+
+def _missed_operations(results: Results) -> list[str]:
+    """Hold every operation to what Encrypt is held to."""
+    said = []
+    for title, rounds in results.operations.items():
+        for name, each in rounds.items():
+            if middle(each).errors:
+                said.append(f"{title}, {name}: {middle(each).errors} requests failed")
+        wanted, reached = results.targets[RIVALS[1]].at_least, times(rounds, *RIVALS)
+        if wanted and reached is not None and reached < wanted:
+            said.append(f"{title}: {reached:.1f} x reached, {wanted:g} x wanted")
+    return said
+
+
+def _missed_keys(results: Results) -> list[str]:
+    """Hold CreateKey to its time, and Encrypt among many keys and grants to what it was alone."""
+    said = []
+    for spec, made in results.creation.items():
+        if made.p50_ms >= CREATE_KEY_MS:
+            said.append(f"CreateKey {spec}: {made.p50_ms:.0f} ms, under {CREATE_KEY_MS:g} wanted")
+    if results.crowd and results.crowd.slower >= SLOWER:
+        said.append(f"Encrypt among many: {results.crowd.slower:.2f} x, under {SLOWER:g} x wanted")
+    return said
+
+
 def missed(results: Results) -> list[str]:
     """Return a sentence for each error seen and each budget that was not kept."""
     said = []
@@ -88,6 +140,7 @@ def missed(results: Results) -> list[str]:
     held = results.policies
     if held and held.megabytes >= POLICIES_MB:
         said.append(f"policies: {held.megabytes:.0f} MB, under {POLICIES_MB:.0f} wanted")
+    said += _missed_operations(results) + _missed_keys(results)
     return said + _missed_at_start(results.starts)
 
 
@@ -109,8 +162,18 @@ def render(results: Results) -> str:
     parts = [_conditions(results)]
     if results.rounds:
         parts.append(_throughput_table(results))
+    if results.operations:
+        parts.append(_operations_table(results))
     if results.micro:
         parts.append(_micro_table(results))
+    if results.creation:
+        parts.append(_creation_table(results))
+    if many := results.crowd:
+        parts.append(
+            f"Encrypt among {many.keys:,} keys, under one with {many.grants:,} grants: "
+            f"{many.among_us:.1f} us in process, {many.alone_us:.1f} us under the only key "
+            f"({many.slower:.2f} x, budget < {SLOWER:g} x)."
+        )
     if results.starts:
         parts.append(_start_table(results))
     if held := results.policies:
@@ -137,18 +200,7 @@ def _conditions(results: Results) -> str:
 
 def _throughput_table(results: Results) -> str:
     rows = [_throughput_row(results, name) for name in results.rounds]
-    head = [
-        "Encrypt 32 bytes",
-        "version",
-        "requests/s",
-        "p50 ms",
-        "p99 ms",
-        "server CPU us",
-        "errors",
-        "Stockade is",
-        "budget",
-    ]
-    return _table(head, rows)
+    return _table([ENCRYPT.title, "version", *THROUGHPUT_HEAD], rows)
 
 
 def _throughput_row(results: Results, name: str) -> list[str]:
@@ -165,6 +217,41 @@ def _throughput_row(results: Results, name: str) -> list[str]:
         f"{reached:.1f} x" if reached is not None else "",
         f">= {target.at_least:g} x" if target.at_least else "",
     ]
+
+
+def _operations_table(results: Results) -> str:
+    """Return what the rivals reach, Encrypt first."""
+    rows = []
+    encrypt = {name: results.rounds[name] for name in RIVALS if name in results.rounds}
+    for title, rounds in {ENCRYPT.title: encrypt, **results.operations}.items():
+        for name, each in rounds.items():
+            target, figures = results.targets[name], middle(each)
+            reached = times(rounds, *RIVALS) if name == RIVALS[1] else None
+            rows.append(
+                [
+                    title,
+                    target.title,
+                    f"{figures.per_second:,.0f}",
+                    f"{figures.p50_ms:.2f}",
+                    f"{figures.p99_ms:.2f}",
+                    f"{figures.cpu_us:.0f}",
+                    str(figures.errors),
+                    f"{reached:.1f} x" if reached is not None else "",
+                    f">= {target.at_least:g} x" if target.at_least else "",
+                ]
+            )
+    head = ["operation", "target", *THROUGHPUT_HEAD]
+    return _table(head, rows)
+
+
+def _creation_table(results: Results) -> str:
+    rows = [
+        [f"CreateKey {spec}", str(made.keys), f"{made.p50_ms:.1f}", f"{made.longest_ms:.1f}"]
+        for spec, made in results.creation.items()
+    ]
+    for row in rows:
+        row.append(f"< {CREATE_KEY_MS:g}")
+    return _table(["one after the other", "keys", "p50 ms", "longest ms", "p50 budget"], rows)
 
 
 def _micro_table(results: Results) -> str:
@@ -205,6 +292,12 @@ def write(results: Results) -> None:
         "rounds": {name: [asdict(one) for one in each] for name, each in results.rounds.items()},
         "micro": {name: asdict(timed) for name, timed in results.micro.items()},
         "starts": {name: asdict(start) for name, start in results.starts.items()},
+        "operations": {
+            title: {name: [asdict(one) for one in each] for name, each in rounds.items()}
+            for title, rounds in results.operations.items()
+        },
+        "crowd": asdict(results.crowd) if results.crowd else None,
+        "creation": {spec: asdict(made) for spec, made in results.creation.items()},
         "policies": asdict(results.policies) if results.policies else None,
     }
     RESULTS.write_text(json.dumps(said, indent=1) + "\n")

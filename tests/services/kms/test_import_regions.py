@@ -65,9 +65,13 @@ def current(kms: Any, key: str) -> str:
     return str(kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"])
 
 
+def history(kms: Any, key: str) -> list[dict[str, Any]]:
+    listed = kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    return list(listed["Rotations"])
+
+
 def states(kms: Any, key: str) -> list[str]:
-    listed = kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"]
-    return [each["KeyMaterialState"] for each in listed]
+    return [each["KeyMaterialState"] for each in history(kms, key)]
 
 
 @pytest.mark.fact("kms-29")
@@ -75,7 +79,10 @@ def test_the_same_material_is_imported_in_every_region(here: Any, there: Any, ke
     assert refusal(bring, kms=there, key=key, material=FIRST)[0] == "IncorrectKeyMaterialException"
     first = bring(here, key, FIRST)["KeyMaterialId"]
     assert (state(here, key), state(there, key)) == ("Enabled", "PendingImport")
-    assert refusal(bring, kms=there, key=key, material=SECOND)[0] == "IncorrectKeyMaterialException"
+    assert refusal(bring, kms=there, key=key, material=SECOND) == (
+        "IncorrectKeyMaterialException",
+        f"Imported key material does not have the expected identifier ({first}).",
+    )
     assert bring(there, key, FIRST)["KeyMaterialId"] == first
     assert state(there, key) == "Enabled"
     blob = here.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
@@ -93,12 +100,19 @@ def test_new_material_is_rotated_once_every_region_has_it(
     old = there.encrypt(KeyId=key, Plaintext=b"old")["CiphertextBlob"]
     second = bring(here, key, SECOND, **NEW)["KeyMaterialId"]
     assert states(here, key) == ["CURRENT", "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"]
-    assert refusal(here.rotate_key_on_demand, KeyId=key)[0] == "KMSInvalidStateException"
+    assert states(there, key) == states(here, key)
+    assert refusal(here.rotate_key_on_demand, KeyId=key) == (
+        "KMSInvalidStateException",
+        (
+            "Cannot perform key material rotation: Key material has not been imported for "
+            "replicas of the Multi-Region key."
+        ),
+    )
     bring(there, key, SECOND, ImportType="EXISTING_KEY_MATERIAL")
     assert states(here, key) == ["CURRENT", "PENDING_ROTATION"]
     code, text = refusal(there.rotate_key_on_demand, KeyId=key)
     assert code == "UnsupportedOperationException"
-    assert text.endswith(" is not a multi-region primary key.")
+    assert text.endswith(" which is not valid for RotateKeyOnDemand.")
     here.rotate_key_on_demand(KeyId=key)
     clock.advance(seconds=1)
     for kms in (here, there):
@@ -124,6 +138,66 @@ def test_material_that_waits_goes_from_every_region(here: Any, there: Any, key: 
     for kms in (here, there):
         assert states(kms, key) == ["CURRENT"]
         assert state(kms, key) == "Enabled"
+
+
+def test_a_replica_knows_what_it_lacks(here: Any, there: Any, clock: TestClock) -> None:
+    key = here.create_key(Origin="EXTERNAL", MultiRegion=True)["KeyMetadata"]["KeyId"]
+    first = bring(here, key, FIRST, KeyMaterialDescription="one")["KeyMaterialId"]
+    made = here.replicate_key(KeyId=key, ReplicaRegion=THERE.region)["ReplicaKeyMetadata"]
+    assert (made["KeyState"], made["ExpirationModel"]) == (
+        "Creating",
+        "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    )
+    clock.advance(seconds=1)
+    shown = there.describe_key(KeyId=key)["KeyMetadata"]
+    assert shown["KeyState"] == "PendingImport"
+    assert shown["CurrentKeyMaterialId"] == first
+    assert "ExpirationModel" not in shown
+    assert history(there, key) == [
+        {
+            "KeyId": shown["Arn"],
+            "KeyMaterialId": first,
+            "KeyMaterialDescription": "one",
+            "ImportState": "PENDING_IMPORT",
+            "KeyMaterialState": "CURRENT",
+        }
+    ]
+    there.delete_imported_key_material(KeyId=key, KeyMaterialId=first)
+    bring(there, key, FIRST)
+    assert history(there, key)[0]["ImportState"] == "IMPORTED"
+    assert history(there, key)[0]["KeyMaterialDescription"] == "one"
+
+
+def test_what_a_replica_does_not_say_of_its_material(here: Any, there: Any, key: str) -> None:
+    bring(here, key, FIRST)
+    assert refusal(bring, kms=there, key=key, material=FIRST, KeyMaterialDescription="mine") == (
+        "ValidationException",
+        "Key material description can only be specified on primary Multi-Region keys",
+    )
+    assert refusal(bring, kms=there, key=key, material=FIRST, **NEW) == (
+        "ValidationException",
+        "Input parameter ImportType NEW_KEY_MATERIAL cannot be used on replica Multi-Region keys",
+    )
+
+
+def test_a_rotation_goes_on_where_a_replica_loses_its_material(
+    here: Any, there: Any, key: str, clock: TestClock
+) -> None:
+    for kms in (here, there):
+        bring(kms, key, FIRST)
+    second = bring(here, key, SECOND, **NEW)["KeyMaterialId"]
+    bring(there, key, SECOND)
+    here.rotate_key_on_demand(KeyId=key)
+    there.delete_imported_key_material(KeyId=key, KeyMaterialId=second)
+    clock.advance(seconds=1)
+    assert (current(here, key), current(there, key)) == (second, second)
+    assert (state(here, key), state(there, key)) == ("Enabled", "PendingImport")
+    newest = history(there, key)[-1]
+    assert (newest["ImportState"], newest["KeyMaterialState"]) == ("PENDING_IMPORT", "CURRENT")
+    assert newest["RotationDate"] == history(here, key)[-1]["RotationDate"]
+    assert newest["RotationType"] == "ON_DEMAND"
+    bring(there, key, SECOND)
+    assert state(there, key) == "Enabled"
 
 
 @pytest.mark.fact("kms-24")

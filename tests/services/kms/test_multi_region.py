@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -131,8 +132,18 @@ def test_only_a_primary_is_replicated_and_once(world: World) -> None:
     key_id = world.primary()
     world.replicate(key_id, WEST)
     world.settle()
-    assert refusal(world.replicate, key_id=key_id, region=WEST)[0] == "AlreadyExistsException"
-    assert refusal(world.replicate, key_id=key_id, region=HOME)[0] == "AlreadyExistsException"
+    assert refusal(world.replicate, key_id=key_id, region=WEST) == (
+        "AlreadyExistsException",
+        "You can create only one replica of each primary key in each AWS Region.",
+    )
+    assert refusal(world.replicate, key_id=key_id, region=HOME) == (
+        "ValidationException",
+        f"{HOME} cannot have a replica because it contains the primary.",
+    )
+    assert refusal(world.replicate, key_id=key_id, region="cn-north-1") == (
+        "ValidationException",
+        "The replica key Region must be in the same AWS partition as the primary key Region.",
+    )
     code, message = refusal(world.replicate, key_id=key_id, region=SOUTH, start=WEST)
     assert code == "UnsupportedOperationException"
     assert message == f"{arn(WEST, key_id)} is not a multi-region primary key."
@@ -169,9 +180,15 @@ def test_rotation_is_the_primarys(world: World) -> None:
     key_id = world.primary()
     world.replicate(key_id, WEST)
     world.settle()
-    assert refusal(world.kms[WEST].enable_key_rotation, KeyId=key_id)[0] == (
-        "UnsupportedOperationException"
-    )
+    for operation in ("EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand"):
+        call = getattr(world.kms[WEST], xform_name(operation))
+        assert refusal(call, KeyId=key_id) == (
+            "UnsupportedOperationException",
+            (
+                f"{arn(WEST, key_id)} is a multi-region replica key which is not valid for "
+                f"{operation}."
+            ),
+        )
     world.kms[HOME].enable_key_rotation(KeyId=key_id)
     status = world.kms[WEST].get_key_rotation_status(KeyId=key_id)
     assert status["KeyRotationEnabled"] is True
@@ -192,8 +209,10 @@ def test_the_primary_moves(world: World) -> None:
     world.replicate(key_id, WEST)
     world.settle()
     world.kms[HOME].update_primary_region(KeyId=key_id, PrimaryRegion=WEST)
-    assert world.metadata(key_id, HOME)["KeyState"] == "Updating"
-    assert world.metadata(key_id, WEST)["KeyState"] == "Updating"
+    for region, kind in ((HOME, "REPLICA"), (WEST, "PRIMARY")):
+        metadata = world.metadata(key_id, region)
+        assert (metadata["KeyState"], metadata["Enabled"]) == ("Updating", False)
+        assert metadata["MultiRegionConfiguration"]["MultiRegionKeyType"] == kind
     world.kms[HOME].encrypt(KeyId=key_id, Plaintext=b"meanwhile")
     assert refusal(world.kms[HOME].schedule_key_deletion, KeyId=key_id) == (
         "KMSInvalidStateException",
@@ -208,8 +227,83 @@ def test_the_primary_moves(world: World) -> None:
             "PrimaryKey": {"Arn": arn(WEST, key_id), "Region": WEST},
             "ReplicaKeys": [{"Arn": arn(HOME, key_id), "Region": HOME}],
         }
-    code, _ = refusal(world.kms[WEST].update_primary_region, KeyId=key_id, PrimaryRegion=SOUTH)
-    assert code == "NotFoundException"
+
+
+def test_where_the_primary_does_not_move(world: World) -> None:
+    key_id = world.primary()
+    world.replicate(key_id, WEST)
+    world.settle()
+    move = world.kms[HOME].update_primary_region
+    move(KeyId=key_id, PrimaryRegion=HOME)
+    assert world.metadata(key_id, HOME)["KeyState"] == "Enabled"
+    assert refusal(move, KeyId=key_id, PrimaryRegion=SOUTH) == (
+        "ValidationException",
+        f"{key_id} does not have a replica key in the specified Region.",
+    )
+    back = world.kms[WEST].update_primary_region
+    assert refusal(back, KeyId=key_id, PrimaryRegion=HOME) == (
+        "KMSInvalidStateException",
+        f"{arn(WEST, key_id)} is not a multi-Region primary key.",
+    )
+    world.kms[WEST].disable_key(KeyId=key_id)
+    assert refusal(move, KeyId=key_id, PrimaryRegion=WEST) == (
+        "DisabledException",
+        f"{arn(WEST, key_id)} is disabled.",
+    )
+
+
+def test_a_rotation_that_was_asked_for_moves_with_the_primary(world: World) -> None:
+    key_id = world.primary()
+    world.replicate(key_id, WEST)
+    world.settle()
+    old = world.metadata(key_id, WEST)["CurrentKeyMaterialId"]
+    world.kms[HOME].rotate_key_on_demand(KeyId=key_id)
+    world.kms[HOME].update_primary_region(KeyId=key_id, PrimaryRegion=WEST)
+    for _ in range(2):
+        world.settle()
+    materials = {world.metadata(key_id, each)["CurrentKeyMaterialId"] for each in (HOME, WEST)}
+    assert len(materials) == 1
+    assert old not in materials
+
+
+def test_aliases_name_no_key_to_replicate_or_move(world: World) -> None:
+    key_id = world.primary()
+    world.kms[HOME].create_alias(AliasName="alias/shared", TargetKeyId=key_id)
+    refused = ("InvalidArnException", "Key Aliases are not supported for this operation.")
+    for name in ("alias/shared", f"arn:aws:kms:{HOME}:{ACCOUNT}:alias/shared"):
+        assert refusal(world.replicate, key_id=name, region=WEST) == refused
+        move = world.kms[HOME].update_primary_region
+        assert refusal(move, KeyId=name, PrimaryRegion=WEST) == refused
+
+
+def test_a_ciphertext_is_not_opened_by_the_arn_of_another_region(world: World) -> None:
+    key_id = world.primary()
+    world.replicate(key_id, WEST)
+    world.settle()
+    blob = world.kms[HOME].encrypt(KeyId=key_id, Plaintext=b"far")["CiphertextBlob"]
+    there = world.kms[WEST]
+    for name in (key_id, arn(WEST, key_id)):
+        assert there.decrypt(CiphertextBlob=blob, KeyId=name)["Plaintext"] == b"far"
+    assert refusal(there.decrypt, CiphertextBlob=blob, KeyId=arn(HOME, key_id)) == (
+        "IncorrectKeyException",
+        "The key ID in the request does not identify a CMK that can perform this operation.",
+    )
+
+
+def test_the_schedule_is_shown_while_a_primary_waits_for_its_replicas(world: World) -> None:
+    key_id = world.primary()
+    world.kms[HOME].enable_key_rotation(KeyId=key_id, RotationPeriodInDays=90)
+    assert "ReplicaTags" not in world.replicate(key_id, WEST)
+    shown = world.kms[WEST].get_key_rotation_status(KeyId=key_id)
+    assert world.metadata(key_id, WEST)["KeyState"] == "Creating"
+    assert (shown["KeyRotationEnabled"], shown["RotationPeriodInDays"]) == (True, 90)
+    assert "NextRotationDate" in shown
+    world.settle()
+    for region in (WEST, HOME):
+        world.kms[region].schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
+    assert world.kms[WEST].get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"] is False
+    waiting = world.kms[HOME].get_key_rotation_status(KeyId=key_id)
+    assert waiting["NextRotationDate"] == shown["NextRotationDate"]
 
 
 def test_a_primary_waits_for_its_replicas_end(world: World) -> None:

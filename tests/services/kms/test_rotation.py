@@ -89,7 +89,7 @@ def test_on_demand_is_done_a_moment_later(
     before = metadata(kms, key)["CurrentKeyMaterialId"]
     old = kms.encrypt(KeyId=key, Plaintext=b"old")["CiphertextBlob"]
     start = clock.now
-    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == key
+    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"].endswith(f":key/{key}")
     status = kms.get_key_rotation_status(KeyId=key)
     assert status["OnDemandRotationStartDate"] == start
     assert status["KeyRotationEnabled"] is False
@@ -178,14 +178,14 @@ def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
     current = metadata(kms, key)["CurrentKeyMaterialId"]
     (only,) = kms.list_key_rotations(KeyId=key)["Rotations"]
     assert only == {
-        "KeyId": key,
+        "KeyId": metadata(kms, key)["Arn"],
         "KeyMaterialId": current,
         "KeyMaterialState": "CURRENT",
         "RotationDate": clock.now - timedelta(seconds=1),
         "RotationType": "ON_DEMAND",
     }
     assert materials(kms, key) == [
-        {"KeyId": key, "KeyMaterialId": first, "KeyMaterialState": "NON_CURRENT"},
+        {"KeyId": only["KeyId"], "KeyMaterialId": first, "KeyMaterialState": "NON_CURRENT"},
         only,
     ]
     for _ in range(3):
@@ -253,14 +253,14 @@ def test_new_imported_material_waits_for_its_rotation(
     assert kms.list_key_rotations(KeyId=external)["Rotations"] == []
     assert materials(kms, external) == [
         {
-            "KeyId": external,
+            "KeyId": metadata(kms, external)["Arn"],
             "KeyMaterialId": first,
             "KeyMaterialState": "CURRENT",
             "ImportState": "IMPORTED",
             "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
         },
         {
-            "KeyId": external,
+            "KeyId": metadata(kms, external)["Arn"],
             "KeyMaterialId": second,
             "KeyMaterialState": "PENDING_ROTATION",
             "ImportState": "IMPORTED",

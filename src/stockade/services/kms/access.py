@@ -23,6 +23,7 @@ from stockade.protocol.refusals import AccessDenied
 from stockade.services.kms import blobs, condition_keys, envelope, granting
 from stockade.services.kms.condition_keys import More
 from stockade.services.kms.errors import (
+    IncorrectKeyException,
     InvalidArnException,
     InvalidCiphertextException,
     NotFoundException,
@@ -151,6 +152,8 @@ def find_decrypting_key(ctx: Context, blob: bytes, key_id: str | None) -> Named:
     except envelope.NotABlob:
         header = None
     if key_id is not None:
+        if header is not None and _is_related(ctx, key_id, header.key_id):
+            raise IncorrectKeyException
         return find_key(ctx, key_id)
     if header is None or not _KEY_ID.fullmatch(header.key_id):
         raise InvalidCiphertextException
@@ -158,6 +161,12 @@ def find_decrypting_key(ctx: Context, blob: bytes, key_id: str | None) -> Named:
     if named.absent is not None:
         return named._replace(absent=AccessDenied(_UNKNOWN_CIPHERTEXT))
     return named
+
+
+def _is_related(ctx: Context, text: str, key_id: str) -> bool:
+    """Tell whether a KeyId is the ARN of a blob's multi-Region key, but of another Region."""
+    fields = parse_arn(text)
+    return fields is not None and fields.region != ctx.region and fields.resource == f"key/{key_id}"
 
 
 def demand_on(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from stockade.core.context import Context
+from stockade.services.kms import materials
 from stockade.services.kms.resources import KEYS, MATERIALS, Key, Material
 from stockade.store.resources import Scope
 
@@ -42,6 +43,24 @@ def is_there(ctx: Context, key: Key, material_id: str) -> bool:
     """Tell whether a key has the secret of a material in its Region."""
     row = ctx.unit.get(MATERIALS, key.scope, material_id)
     return row is not None and row.sealed is not None
+
+
+def known(ctx: Context, key: Key) -> list[Material]:
+    """Return the materials of a key as its Region has them, the first one first.
+
+    A replica knows every material of its primary, whether or not it has the secret, under the
+    primary's description.
+    """
+    leader = primary_of(ctx, key)
+    rows = materials.every(ctx, leader)
+    return rows if leader == key else [_here(ctx, key, row) for row in rows]
+
+
+def _here(ctx: Context, replica: Key, row: Material) -> Material:
+    own = ctx.unit.get(MATERIALS, replica.scope, row.material_id)
+    if own is None:
+        return replace(row, sealed=None, valid_to=None)
+    return replace(row, sealed=own.sealed, valid_to=own.valid_to)
 
 
 def rotated(ctx: Context, primary: Key, replica: Key, row: Material) -> Key:

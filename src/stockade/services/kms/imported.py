@@ -59,7 +59,7 @@ def add(
     material_id = envelope.material_id(secret, key.key_id)
     known = next((row for row in rows if row.material_id == material_id), None)
     if key.is_replica:
-        key, row = _as_in_primary(ctx, key, material_id, known)
+        key, row = _as_in_primary(ctx, key, material_id)
     elif new if new is not None else not rows:
         row = _first_time(ctx, key, rows, known, material_id)
         if rows:
@@ -129,12 +129,14 @@ def usable_state(ctx: Context, key: Key, state: KeyState) -> KeyState:
     return state if complete else "PendingImport"
 
 
-def _as_in_primary(
-    ctx: Context, key: Key, material_id: str, known: Material | None
-) -> tuple[Key, Material]:
+def _as_in_primary(ctx: Context, key: Key, material_id: str) -> tuple[Key, Material]:
     """Return a replica and the row of material that its primary key has, too."""
     primary = import_regions.primary_of(ctx, key)
     row = ctx.unit.get(MATERIALS, primary.scope, material_id)
+    if row is None and primary.material_id and not primary.pending_material_id:
+        raise IncorrectKeyMaterialException(
+            f"Imported key material does not have the expected identifier ({primary.material_id})."
+        )
     if row is None:
         raise IncorrectKeyMaterialException(
             f"The key material (id: {material_id}) is not associated with the multi-Region primary "
@@ -145,8 +147,7 @@ def _as_in_primary(
         material_id=primary.material_id,
         pending_material_id=primary.pending_material_id,
     )
-    description = "" if known is None else known.description
-    return key, replace(row, created=ctx.now, description=description)
+    return key, replace(row, created=ctx.now)
 
 
 def _first_time(

@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import import_formats, import_tokens, imported, lifecycle, wrapping
+from stockade.services.kms import (
+    import_formats,
+    import_regions,
+    import_tokens,
+    imported,
+    lifecycle,
+    wrapping,
+)
 from stockade.services.kms.access import own_key_named
 from stockade.services.kms.errors import NotFoundException, ValidationException
 from stockade.services.kms.resources import KEYS, MATERIALS, ExpirationModel, Key
@@ -64,6 +71,8 @@ def import_key_material(
     lifecycle.must_allow(key, lifecycle.IMPORT)
     _check_end(ctx, expiration_model, valid_to)
     _check_symmetric_only(key, import_type, key_material_description, key_material_id)
+    if key.is_replica:
+        _check_replica(import_type, key_material_description)
     token = import_tokens.read(ctx, key, import_token)
     material = wrapping.unwrap(token.wrapping_key(), token.algorithm, encrypted_key_material)
     changed, row = imported.add(
@@ -91,7 +100,9 @@ def delete_imported_key_material(
     row = ctx.unit.get(MATERIALS, key.scope, wanted) if wanted else None
     if row is not None and row.key_id == key.key_id:
         ctx.unit.put(KEYS, key.scope, imported.lose(ctx, key, row))
-    elif key_material_id is not None:
+    elif key_material_id is not None and all(
+        each.material_id != key_material_id for each in import_regions.known(ctx, key)
+    ):
         raise NotFoundException(f"Key material '{key_material_id}' does not exist")
     return _answer(key, wanted)
 
@@ -129,6 +140,18 @@ def _check_symmetric_only(
             )
     if import_type == NEW and material_id is not None:
         raise ValidationException(f"KeyMaterialId cannot be specified with ImportType {NEW}.")
+
+
+def _check_replica(import_type: str | None, description: str | None) -> None:
+    """Refuse what only the primary of a multi-Region key says of its material."""
+    if import_type == NEW:
+        raise ValidationException(
+            f"Input parameter ImportType {NEW} cannot be used on replica Multi-Region keys"
+        )
+    if description is not None:
+        raise ValidationException(
+            "Key material description can only be specified on primary Multi-Region keys"
+        )
 
 
 def _answer(key: Key, material_id: str) -> Output:

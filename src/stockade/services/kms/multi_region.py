@@ -7,7 +7,8 @@ the primary hands on (`synchronize`); policy, state, description, tags, aliases 
 Region's own. Imported material is not handed on: it is imported in every Region (kms-29).
 
 ReplicateKey leaves the replica Creating, UpdatePrimaryRegion both keys Updating, until the
-reconciler comes by.
+reconciler comes by; which of them is the primary, both say at once. Codes and texts are those that
+AWS was recorded with in September 2026.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from stockade.services.kms import condition_keys, imported, lifecycle, materials
 from stockade.services.kms.access import Named, demand_on, find_own_key
 from stockade.services.kms.errors import (
     AlreadyExistsException,
-    NotFoundException,
+    InvalidArnException,
+    KMSInvalidStateException,
     UnsupportedOperationException,
+    ValidationException,
 )
 from stockade.services.kms.resources import KEYS, Key, KeyState, MultiRegion
 from stockade.services.kms.service import kms
@@ -35,10 +38,13 @@ from stockade.services.kms.tags import merged
 from stockade.services.kms.telling import tell
 from stockade.store.resources import Scope
 
+_OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
+"""How the names of Regions outside the partition `aws` begin."""
+
 
 def _replication(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve ReplicateKey: the primary, and CreateKey where the replica is to be."""
-    named = find_own_key(ctx, params["KeyId"])
+    named = _find(ctx, params["KeyId"])
     keys = condition_keys.of_new_key(ctx, params)
     creation = ["kms:CreateKey"] + (["kms:TagResource"] if params.get("Tags") else [])
     return Touched(
@@ -54,7 +60,7 @@ def _replication(ctx: Context, params: Mapping[str, Any]) -> Touched:
 
 def _promotion(ctx: Context, params: Mapping[str, Any]) -> Touched:
     """Resolve UpdatePrimaryRegion: the primary, and the replica that is to take its place."""
-    named = find_own_key(ctx, params["KeyId"])
+    named = _find(ctx, params["KeyId"])
     heir = _heir(ctx, named, params["PrimaryRegion"])
     wanted = [named] if heir is None else [named, heir]
     return Touched(
@@ -63,6 +69,13 @@ def _promotion(ctx: Context, params: Mapping[str, Any]) -> Touched:
         absent=named.absent,
         audit=((named.arn, "AWS::KMS::Key"),),
     )
+
+
+def _find(ctx: Context, text: str) -> Named:
+    """Return what a KeyId names; these operations refuse an alias in words of their own."""
+    if text.startswith("alias/") or ":alias/" in text:
+        raise InvalidArnException("Key Aliases are not supported for this operation.")
+    return find_own_key(ctx, text)
 
 
 def _heir(ctx: Context, named: Named, region: str) -> Named | None:
@@ -87,11 +100,10 @@ def replicate_key(
 ) -> Output:
     """Make a replica of a multi-Region primary key in another Region."""
     del key_id
-    where = must_be_primary(key)
+    where = _must_be_primary(key)
     lifecycle.must_allow(key, lifecycle.REPLICATE)
     scope = Scope(key.account, replica_region)
-    if replica_region == key.region or ctx.unit.get(KEYS, scope, key.key_id) is not None:
-        raise AlreadyExistsException(f"The key {key.key_id} exists in {replica_region} already.")
+    _must_be_free(ctx, key, scope)
     replica_arn = arn("kms", replica_region, key.account, f"key/{key.key_id}")
     trusted: dict[str, str] = {}
     if policy is not None:
@@ -115,16 +127,23 @@ def replicate_key(
         rotation=key.rotation,
         multi_region=shared,
         ready=ctx.now,
+        # AWS shows these of imported material until the replica is found to have none.
+        expiration_model=key.expiration_model,
+        valid_to=key.valid_to,
     )
     ctx.unit.put(KEYS, scope, replica)
     _put_everywhere(ctx, key, shared)
     ctx.created.append((replica.arn, "AWS::KMS::Key"))
     tell(ctx, replica, "CreateKey")
-    return {
+    answer: dict[str, Any] = {
         "ReplicaKeyMetadata": view.metadata(replica),
         "ReplicaPolicy": replica.policy,
-        "ReplicaTags": [{"TagKey": name, "TagValue": replica.tags[name]} for name in replica.tags],
     }
+    if replica.tags:
+        answer["ReplicaTags"] = [
+            {"TagKey": name, "TagValue": value} for name, value in replica.tags.items()
+        ]
+    return answer
 
 
 @kms.operation(access=_promotion, writes=True)
@@ -133,24 +152,48 @@ def update_primary_region(
 ) -> Output:
     """Have a replica take the primary's place; the primary becomes a replica."""
     del key_id
-    where = must_be_primary(key)
+    if key.is_replica:
+        raise KMSInvalidStateException(f"{key.arn} is not a multi-Region primary key.")
+    where = _must_be_primary(key)
     lifecycle.must_allow(key, lifecycle.UPDATE_PRIMARY)
+    if primary_region == key.region:
+        return {}
     if heir is None:
-        raise NotFoundException(
-            f"Key '{arn('kms', primary_region, key.account, f'key/{key.key_id}')}' does not exist"
+        raise ValidationException(
+            f"{key.key_id} does not have a replica key in the specified Region."
         )
     lifecycle.must_allow(heir, lifecycle.UPDATE_PRIMARY)
-    _put(ctx, replace(heir, state="Updating"))
-    shared = replace(where, next_primary=primary_region)
-    _put(ctx, replace(key, state="Updating", multi_region=shared, ready=ctx.now))
+    replicas = {*where.replicas, key.region} - {primary_region}
+    shared = MultiRegion(primary=primary_region, replicas=tuple(sorted(replicas)))
+    _put_everywhere(ctx, key, shared)
+    # A rotation on demand that was not carried out yet is the new primary's to do.
+    moving = {"state": "Updating", "ready": ctx.now, "multi_region": shared}
+    _put(ctx, replace(heir, **moving, on_demand_since=key.on_demand_since))
+    _put(ctx, replace(key, **moving, on_demand_since=None))
     return {}
 
 
-def must_be_primary(key: Key) -> MultiRegion:
+def _must_be_primary(key: Key) -> MultiRegion:
     """Return where a multi-Region primary key stands; refuse every other key."""
     if key.multi_region is None or key.is_replica:
         raise UnsupportedOperationException(f"{key.arn} is not a multi-region primary key.")
     return key.multi_region
+
+
+def _must_be_free(ctx: Context, key: Key, scope: Scope) -> None:
+    """Refuse a Region that a primary key cannot have a replica in, or has one in already."""
+    if scope.region == key.region:
+        raise ValidationException(
+            f"{key.region} cannot have a replica because it contains the primary."
+        )
+    if scope.region.startswith(_OTHER_PARTITIONS):
+        raise ValidationException(
+            "The replica key Region must be in the same AWS partition as the primary key Region."
+        )
+    if ctx.unit.get(KEYS, scope, key.key_id) is not None:
+        raise AlreadyExistsException(
+            "You can create only one replica of each primary key in each AWS Region."
+        )
 
 
 def make_ready(ctx: Context, key: Key) -> Key:
@@ -158,7 +201,7 @@ def make_ready(ctx: Context, key: Key) -> Key:
     where = key.multi_region
     assert where is not None, "only multi-Region keys are Creating or Updating"
     if key.state == "Updating":
-        return _promote(ctx, key, where)
+        return replace(key, state="Enabled", ready=None)
     primary = ctx.unit.get(KEYS, Scope(key.account, where.primary), key.key_id)
     assert primary is not None, "a primary outlives its replicas"
     # A replica whose deletion was begun and taken back before this is Disabled by now.
@@ -193,20 +236,6 @@ def forget(ctx: Context, key: Key) -> None:
             end = ctx.now + timedelta(days=other.pending_window_days)
             changed = replace(changed, state="PendingDeletion", deletion_date=end)
         _put(ctx, changed)
-
-
-def _promote(ctx: Context, key: Key, where: MultiRegion) -> Key:
-    """Return the former primary, once the replica in its place is written."""
-    heir_scope = Scope(key.account, where.next_primary)
-    heir = ctx.unit.get(KEYS, heir_scope, key.key_id)
-    assert heir is not None, "a key that is Updating is not deleted"
-    replicas = {*where.replicas, key.region} - {where.next_primary}
-    shared = MultiRegion(primary=where.next_primary, replicas=tuple(sorted(replicas)))
-    _put_everywhere(ctx, key, shared)
-    # A rotation on demand that was not carried out yet is the new primary's to do.
-    since = key.on_demand_since
-    _put(ctx, replace(heir, state="Enabled", multi_region=shared, on_demand_since=since))
-    return replace(key, state="Enabled", ready=None, multi_region=shared, on_demand_since=None)
 
 
 def _in_line(ctx: Context, primary: Key, replica: Key) -> Key:

@@ -38,8 +38,6 @@ class MultiRegion(msgspec.Struct, frozen=True, kw_only=True):
     """The Region of the primary key."""
     replicas: tuple[str, ...] = ()
     """The Regions of its replicas."""
-    next_primary: str = ""
-    """The Region that is to have the primary key, while that is Updating."""
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from stockade.core.context import Context
 from stockade.core.operation import Output
-from stockade.services.kms import import_regions, materials, multi_region
+from stockade.services.kms import import_regions, multi_region
 from stockade.services.kms.access import key_named, own_key_named
 from stockade.services.kms.errors import (
     ConflictException,
@@ -45,7 +45,7 @@ def enable_key_rotation(
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, AUTOMATIC)
-    _must_lead(key)
+    _must_lead(key, "EnableKeyRotation")
     if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
         rotation = Rotation(
             period_days=rotation_period_in_days,
@@ -61,7 +61,7 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, AUTOMATIC)
-    _must_lead(key)
+    _must_lead(key, "DisableKeyRotation")
     _put(ctx, replace(key, rotation=None))
     return {}
 
@@ -72,11 +72,9 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, ON_DEMAND)
-    _must_lead(key)
-    if key.origin == "EXTERNAL" and not _has_pending(ctx, key):
-        raise KMSInvalidStateException(
-            f"No available key material pending rotation for the key: {key.arn}."
-        )
+    _must_lead(key, "RotateKeyOnDemand")
+    if key.origin == "EXTERNAL":
+        _must_have_pending(ctx, key)
     _must_have_time(ctx, key)
     if key.on_demand_rotations >= ON_DEMAND_LIMIT:
         raise LimitExceededException(
@@ -85,7 +83,7 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
         )
     asked = replace(key, on_demand_since=ctx.now, on_demand_rotations=key.on_demand_rotations + 1)
     ctx.unit.put(KEYS, key.scope, asked)
-    return {"KeyId": key.key_id}
+    return {"KeyId": key.arn}
 
 
 @kms.operation(access=key_named("kms:GetKeyRotationStatus", alias_allowed=False))
@@ -94,12 +92,11 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     del key_id
     must_allow(key, ROTATION_STATUS)
     _must_rotate(key, ON_DEMAND)
-    waiting = key.state in ("PendingDeletion", "PendingReplicaDeletion")
-    enabled = key.rotation is not None and not waiting
+    enabled = key.rotation is not None and key.state != "PendingDeletion"
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if key.rotation is not None and enabled:
         status["RotationPeriodInDays"] = key.rotation.period_days
-        if key.state == "Enabled":
+        if key.state != "Disabled":
             status["NextRotationDate"] = key.rotation.next_date
     if key.on_demand_since is not None:
         status["OnDemandRotationStartDate"] = key.on_demand_since
@@ -120,34 +117,44 @@ def list_key_rotations(
     del key_id
     _must_rotate(key, ON_DEMAND)
     everything = include_key_material == "ALL_KEY_MATERIAL"
-    rows = [row for row in materials.every(ctx, key) if everything or row.rotated is not None]
+    rows = [row for row in import_regions.known(ctx, key) if everything or row.rotated is not None]
 
     def after(place: str, count: int) -> list[Material]:
         return [row for row in rows if _place(row) > place][:count]
 
-    waiting = "PENDING_ROTATION" if _has_pending(ctx, key) else _PENDING_EVERYWHERE
+    leader = import_regions.primary_of(ctx, key)
+    awaited = import_regions.is_awaited(ctx, leader)
+    waiting = _PENDING_EVERYWHERE if awaited else "PENDING_ROTATION"
 
     def show(row: Material) -> dict[str, Any]:
-        return _entry(key, row, waiting)
+        return _entry(key, row, _state(leader, row, waiting))
 
     return listed("Rotations", after, _place, show, limit, marker)
 
 
-def _has_pending(ctx: Context, key: Key) -> bool:
-    """Tell whether there is material to rotate to, in every Region of the key."""
-    return bool(key.pending_material_id) and not import_regions.is_awaited(ctx, key)
+def _must_have_pending(ctx: Context, key: Key) -> None:
+    """Refuse a key without material to rotate to, in every one of its Regions."""
+    if not key.pending_material_id:
+        raise KMSInvalidStateException(
+            f"No available key material pending rotation for the key: {key.arn}."
+        )
+    if import_regions.is_awaited(ctx, key):
+        raise KMSInvalidStateException(
+            "Cannot perform key material rotation: Key material has not been imported for replicas "
+            "of the Multi-Region key."
+        )
 
 
 def _place(row: Material) -> str:
     return f"{row.number:06d}"
 
 
-def _entry(key: Key, row: Material, waiting: str) -> dict[str, Any]:
+def _entry(key: Key, row: Material, state: str) -> dict[str, Any]:
     """Return a material as `RotationsListEntry`."""
     entry: dict[str, Any] = {
-        "KeyId": key.key_id,
+        "KeyId": key.arn,
         "KeyMaterialId": row.material_id,
-        "KeyMaterialState": _state(key, row, waiting),
+        "KeyMaterialState": state,
     }
     if row.rotated is not None:
         entry |= {"RotationDate": row.rotated, "RotationType": row.rotation_type}
@@ -196,10 +203,12 @@ def _must_have_time(ctx: Context, key: Key) -> None:
         )
 
 
-def _must_lead(key: Key) -> None:
+def _must_lead(key: Key, operation: str) -> None:
     """Refuse a replica: it rotates with its primary."""
     if key.is_replica:
-        multi_region.must_be_primary(key)
+        raise UnsupportedOperationException(
+            f"{key.arn} is a multi-region replica key which is not valid for {operation}."
+        )
 
 
 def _put(ctx: Context, key: Key) -> None:

@@ -18,7 +18,7 @@ def metadata(key: Key) -> dict[str, Any]:
         "KeyId": key.key_id,
         "Arn": key.arn,
         "CreationDate": key.created,
-        "Enabled": key.state in ("Enabled", "Updating"),
+        "Enabled": key.state == "Enabled",
         "Description": key.description,
         "KeyUsage": key.key_usage,
         "KeyState": key.state,

@@ -21,6 +21,7 @@ from stockade.services.kms.errors import (
     KMSInvalidStateException,
     LimitExceededException,
     UnsupportedOperationException,
+    ValidationException,
 )
 from stockade.services.kms.lifecycle import ROTATION, ROTATION_STATUS, must_allow
 from stockade.services.kms.paging import listed
@@ -43,8 +44,8 @@ def enable_key_rotation(
 ) -> Output:
     """Have the key's material replaced every 90 to 2,560 days, the first time a period from now."""
     del key_id
-    must_allow(key, ROTATION)
     _must_rotate(key, AUTOMATIC)
+    must_allow(key, ROTATION)
     _must_lead(key)
     if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
         rotation = Rotation(
@@ -59,8 +60,8 @@ def enable_key_rotation(
 def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id
+    _must_be_of(key, AUTOMATIC)
     must_allow(key, ROTATION)
-    _must_rotate(key, AUTOMATIC)
     _must_lead(key)
     _put(ctx, replace(key, rotation=None))
     return {}
@@ -70,8 +71,8 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
 def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Have the key's material replaced now; it is done a moment later, as in AWS."""
     del key_id
-    must_allow(key, ROTATION)
     _must_rotate(key, ON_DEMAND)
+    must_allow(key, ROTATION)
     _must_lead(key)
     if key.origin == "EXTERNAL" and not _has_pending(ctx, key):
         raise KMSInvalidStateException(
@@ -85,7 +86,7 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
         )
     asked = replace(key, on_demand_since=ctx.now, on_demand_rotations=key.on_demand_rotations + 1)
     ctx.unit.put(KEYS, key.scope, asked)
-    return {"KeyId": key.key_id}
+    return {"KeyId": key.arn}
 
 
 @kms.operation(access=key_named("kms:GetKeyRotationStatus", alias_allowed=False))
@@ -93,7 +94,7 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     """Return whether the key rotates, how often, when next, and since when on demand."""
     del key_id
     must_allow(key, ROTATION_STATUS)
-    _must_rotate(key, ON_DEMAND)
+    _must_be_of(key, ON_DEMAND)
     waiting = key.state in ("PendingDeletion", "PendingReplicaDeletion")
     enabled = key.rotation is not None and not waiting
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
@@ -118,8 +119,12 @@ def list_key_rotations(
 ) -> Output:
     """Return the rotations of a key, or all its materials, the oldest first."""
     del key_id
-    _must_rotate(key, ON_DEMAND)
     everything = include_key_material == "ALL_KEY_MATERIAL"
+    if everything and key.key_spec != SYMMETRIC:
+        raise ValidationException(
+            "Input parameter includeKeyMaterial can only be used with symmetric keys."
+        )
+    _must_be_of(key, ON_DEMAND)
     rows = [row for row in materials.every(ctx, key) if everything or row.rotated is not None]
 
     def after(place: str, count: int) -> list[Material]:
@@ -145,7 +150,7 @@ def _place(row: Material) -> str:
 def _entry(key: Key, row: Material, waiting: str) -> dict[str, Any]:
     """Return a material as `RotationsListEntry`."""
     entry: dict[str, Any] = {
-        "KeyId": key.key_id,
+        "KeyId": key.arn,
         "KeyMaterialId": row.material_id,
         "KeyMaterialState": _state(key, row, waiting),
     }
@@ -157,15 +162,16 @@ def _entry(key: Key, row: Material, waiting: str) -> dict[str, Any]:
 
 
 def _imported(row: Material) -> dict[str, Any]:
-    """Return what only imported material has."""
+    """Return what only imported material has; AWS shows expired material as it was (recorded)."""
+    gone = row.sealed is None and row.valid_to is None
     shown: dict[str, Any] = {
-        "ImportState": "PENDING_IMPORT" if row.sealed is None else "IMPORTED",
+        "ImportState": "PENDING_IMPORT" if gone else "IMPORTED",
     }
     if row.description:
         shown["KeyMaterialDescription"] = row.description
     if row.valid_to is not None:
         shown |= {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": row.valid_to}
-    elif row.sealed is not None:
+    elif not gone:
         shown["ExpirationModel"] = "KEY_MATERIAL_DOES_NOT_EXPIRE"
     return shown
 
@@ -180,6 +186,11 @@ def _must_rotate(key: Key, origins: tuple[Origin, ...]) -> None:
     """Refuse a key that is not symmetric, or of an origin that does not rotate so."""
     if key.key_spec != SYMMETRIC:
         raise UnsupportedOperationException
+    _must_be_of(key, origins)
+
+
+def _must_be_of(key: Key, origins: tuple[Origin, ...]) -> None:
+    """Refuse a key of an origin that does not rotate so."""
     if key.origin not in origins:
         raise UnsupportedOperationException(
             f"{key.arn} origin is {key.origin} which is not valid for this operation."

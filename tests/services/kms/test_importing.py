@@ -26,7 +26,8 @@ from tests.services.kms.imports import OAEP, RSA_AES, bring, in_memory, paramete
 ACCOUNT = "000000000000"
 SCOPE = Scope(ACCOUNT, "us-east-1")
 MATERIAL = bytes(range(32))
-ALGORITHMS = (OAEP, "RSAES_OAEP_SHA_1", RSA_AES, "RSA_AES_KEY_WRAP_SHA_1")
+ALGORITHMS = (OAEP, "RSAES_OAEP_SHA_1")
+"""What material of a symmetric key may be wrapped with."""
 
 
 _one_store = pytest.fixture(in_memory, name="stockade")  # test_rotation.py imports on both
@@ -116,7 +117,11 @@ def test_the_wrapping_key_is_as_asked_for(kms: Any, key: str, clock: TestClock, 
     [("RSAES_PKCS1_V1_5", "RSA_2048"), ("SM2PKE", "SM2"), (OAEP, "SM2"), ("SM2PKE", "RSA_2048")],
 )
 def test_ways_that_aws_no_longer_has(kms: Any, key: str, algorithm: str, spec: str) -> None:
-    with pytest.raises(ClientError, match="UnsupportedOperationException"):
+    text = (
+        f"Wrapping algorithm {algorithm} and wrapping key spec {spec} cannot be used to import a "
+        "SYMMETRIC_DEFAULT key."
+    )
+    with pytest.raises(ClientError, match=f"ValidationException.*{text}"):
         parameters(kms, key, algorithm, spec)
 
 
@@ -151,7 +156,8 @@ def test_wrapped_material_has_the_size_of_its_algorithm(kms: Any, key: str) -> N
     for size in (1, 255, 257, 296):
         members = ready(got, MATERIAL) | {"EncryptedKeyMaterial": os.urandom(size)}
         assert refusal(kms.import_key_material, **members) == wrong
-    got = parameters(kms, key, RSA_AES)
+    pair = kms.create_key(Origin="EXTERNAL", KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    got = parameters(kms, pair["KeyMetadata"]["KeyId"], RSA_AES)
     for size in (256, 264, 273):
         members = ready(got, MATERIAL, RSA_AES) | {"EncryptedKeyMaterial": os.urandom(size)}
         assert refusal(kms.import_key_material, **members) == wrong
@@ -163,8 +169,10 @@ def test_wrapped_material_has_the_size_of_its_algorithm(kms: Any, key: str) -> N
 
 @pytest.mark.parametrize("size", [16, 31, 33, 64])
 def test_a_symmetric_key_takes_32_bytes(kms: Any, key: str, size: int) -> None:
-    with pytest.raises(ClientError, match="IncorrectKeyMaterialException"):
-        bring(kms, key, bytes(size))
+    assert refusal(bring, kms=kms, key=key, material=bytes(size)) == (
+        "InvalidCiphertextException",
+        "",
+    )
     assert metadata(kms, key)["KeyState"] == "PendingImport"
 
 
@@ -184,14 +192,12 @@ def test_the_end_and_its_model_go_together(kms: Any, key: str, clock: TestClock)
     day = timedelta(days=1)
     expires, stays = "KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"
     no_end = f"A validTo date must be set if the ExpirationModel is {expires}"
-    an_end = (
-        f"The parameter ValidTo cannot be specified for a key with an expiration model of {stays}"
-    )
+    an_end = f"A validTo date cannot be set if the ExpirationModel is {stays}"
     cases = [
         (None, expires, no_end),
         (clock.now + day, stays, an_end),
         (clock.now, expires, "ValidTo must be in the future"),
-        (clock.now + 366 * day, expires, "ValidTo must be at most 365 days from now"),
+        (clock.now + 366 * day, expires, "ValidTo must be less than 365 days in the future"),
     ]
     for end, model, text in cases:
         members = ready(got, MATERIAL, ExpirationModel=model)
@@ -247,9 +253,36 @@ def test_deleted_material_comes_back_identical_only(kms: Any, key: str) -> None:
 
 
 def test_deleting_before_anything_was_imported(kms: Any, key: str) -> None:
-    assert kms.delete_imported_key_material(KeyId=key)["KeyId"] == arn(key)
+    answer = kms.delete_imported_key_material(KeyId=key)
+    assert (answer["KeyId"], "KeyMaterialId" in answer) == (arn(key), False)
     missing = refusal(kms.delete_imported_key_material, KeyId=key, KeyMaterialId="a" * 64)
-    assert missing[0] == "NotFoundException"
+    assert missing == (
+        "ValidationException",
+        f"Key material (id: {'a' * 64}) has never been imported into KMS key {arn(key)}.",
+    )
+
+
+def test_material_that_is_not_the_expected(kms: Any, key: str) -> None:
+    made = bring(kms, key, MATERIAL)["KeyMaterialId"]
+    text = "Imported key material does not have the expected identifier ({})."
+    incorrect = "IncorrectKeyMaterialException"
+    assert refusal(bring, kms=kms, key=key, material=bytes(32)) == (incorrect, text.format(made))
+    other = "0" * 64
+    assert refusal(bring, kms=kms, key=key, material=MATERIAL, KeyMaterialId=other) == (
+        incorrect,
+        text.format(other),
+    )
+    new = {"ImportType": "NEW_KEY_MATERIAL", "KeyMaterialId": made}
+    assert refusal(bring, kms=kms, key=key, material=MATERIAL, **new) == (
+        "ValidationException",
+        "Input parameter keyMaterialId cannot be used with NEW_KEY_MATERIAL importType.",
+    )
+
+
+def test_an_end_is_kept_in_whole_seconds(kms: Any, key: str, clock: TestClock) -> None:
+    end = (clock.now + timedelta(days=1)).replace(microsecond=955_686)
+    bring(kms, key, MATERIAL, ValidTo=end)
+    assert metadata(kms, key)["ValidTo"] == end.replace(microsecond=0)
 
 
 def test_importing_again_changes_the_end(kms: Any, key: str, clock: TestClock) -> None:
@@ -276,7 +309,7 @@ def test_a_key_that_waits_for_its_deletion(kms: Any, key: str, clock: TestClock)
     kms.cancel_key_deletion(KeyId=key)
     assert metadata(kms, key)["KeyState"] == "Disabled"
     bring(kms, key, MATERIAL)
-    assert metadata(kms, key)["KeyState"] == "Disabled", "importing again does not enable"
+    assert metadata(kms, key)["KeyState"] == "Enabled", "importing again enables"
 
 
 def test_a_deleted_key_takes_its_material_along(
@@ -322,7 +355,7 @@ def test_policies_say_how_material_may_be_imported(aws: boto3.Session, stockade:
                 "Resource": "*",
                 "Condition": {
                     "StringEquals": {
-                        "kms:WrappingAlgorithm": RSA_AES,
+                        "kms:WrappingAlgorithm": OAEP,
                         "kms:WrappingKeySpec": "RSA_2048",
                     }
                 },
@@ -347,13 +380,13 @@ def test_policies_say_how_material_may_be_imported(aws: boto3.Session, stockade:
     ).client("kms")
     key = aws.client("kms").create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
     with pytest.raises(ClientError, match="AccessDeniedException"):
-        parameters(kms, key)
-    got = parameters(kms, key, RSA_AES)
-    code, _ = refusal(kms.import_key_material, **ready(got, MATERIAL, RSA_AES))
+        parameters(kms, key, "RSAES_OAEP_SHA_1")
+    got = parameters(kms, key)
+    code, _ = refusal(kms.import_key_material, **ready(got, MATERIAL))
     assert code == "AccessDeniedException"
     end = stockade.clock.now() + timedelta(days=1)
     kms.import_key_material(
-        **ready(got, MATERIAL, RSA_AES, ValidTo=end, ExpirationModel="KEY_MATERIAL_EXPIRES")
+        **ready(got, MATERIAL, ValidTo=end, ExpirationModel="KEY_MATERIAL_EXPIRES")
     )
 
 

@@ -89,7 +89,7 @@ def test_on_demand_is_done_a_moment_later(
     before = metadata(kms, key)["CurrentKeyMaterialId"]
     old = kms.encrypt(KeyId=key, Plaintext=b"old")["CiphertextBlob"]
     start = clock.now
-    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"].endswith(f":key/{key}")
+    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == arn(key)
     status = kms.get_key_rotation_status(KeyId=key)
     assert status["OnDemandRotationStartDate"] == start
     assert status["KeyRotationEnabled"] is False
@@ -166,6 +166,20 @@ def test_not_just_before_the_schedule_does(kms: Any, key: str, clock: TestClock)
     assert refusal(kms.rotate_key_on_demand, KeyId=key)[0] == "ConflictException"
 
 
+def test_enabling_again_and_what_a_disabled_key_shows(kms: Any, key: str, clock: TestClock) -> None:
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=2560)
+    due = clock.now + timedelta(days=2560)
+    clock.advance(days=1)
+    kms.enable_key_rotation(KeyId=key)  # it keeps its period
+    kms.disable_key(KeyId=key)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert (status["RotationPeriodInDays"], status["NextRotationDate"]) == (2560, due)
+    kms.enable_key(KeyId=key)
+    kms.disable_key_rotation(KeyId=key)
+    kms.enable_key_rotation(KeyId=key)
+    assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == 365
+
+
 @pytest.mark.fact("kms-23")
 def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
     assert kms.list_key_rotations(KeyId=key) | {"ResponseMetadata": {}} == {
@@ -178,14 +192,14 @@ def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
     current = metadata(kms, key)["CurrentKeyMaterialId"]
     (only,) = kms.list_key_rotations(KeyId=key)["Rotations"]
     assert only == {
-        "KeyId": metadata(kms, key)["Arn"],
+        "KeyId": arn(key),
         "KeyMaterialId": current,
         "KeyMaterialState": "CURRENT",
         "RotationDate": clock.now - timedelta(seconds=1),
         "RotationType": "ON_DEMAND",
     }
     assert materials(kms, key) == [
-        {"KeyId": only["KeyId"], "KeyMaterialId": first, "KeyMaterialState": "NON_CURRENT"},
+        {"KeyId": arn(key), "KeyMaterialId": first, "KeyMaterialState": "NON_CURRENT"},
         only,
     ]
     for _ in range(3):
@@ -201,16 +215,12 @@ def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
 
 @pytest.mark.parametrize(("spec", "usage"), [("HMAC_256", "GENERATE_VERIFY_MAC")])
 def test_other_kinds_of_keys_do_not_rotate(kms: Any, spec: str, usage: str) -> None:
-    key = kms.create_key(KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
-    bring(kms, key, bytes(48))
-    for call in (
-        kms.enable_key_rotation,
-        kms.disable_key_rotation,
-        kms.get_key_rotation_status,
-        kms.rotate_key_on_demand,
-        kms.list_key_rotations,
-    ):
+    key = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["KeyId"]
+    for call in (kms.enable_key_rotation, kms.rotate_key_on_demand):
         assert refusal(call, KeyId=key) == ("UnsupportedOperationException", "")
+    kms.disable_key_rotation(KeyId=key)  # no effect
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+    assert kms.list_key_rotations(KeyId=key)["Rotations"] == []
 
 
 @pytest.mark.fact("kms-24")
@@ -224,8 +234,14 @@ def test_imported_material_has_no_schedule(kms: Any, external: str) -> None:
         f"No available key material pending rotation for the key: {arn(external)}.",
     )
     empty = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
-    for call in (kms.enable_key_rotation, kms.get_key_rotation_status, kms.rotate_key_on_demand):
-        assert refusal(call, KeyId=empty)[0] == "UnsupportedOperationException"
+    origin = f"{arn(empty)} origin is EXTERNAL which is not valid for this operation."
+    for call in (kms.enable_key_rotation, kms.disable_key_rotation):
+        assert refusal(call, KeyId=empty) == ("UnsupportedOperationException", origin)
+    assert refusal(kms.rotate_key_on_demand, KeyId=empty) == (
+        "KMSInvalidStateException",
+        f"{arn(empty)} is pending import.",
+    )
+    assert kms.get_key_rotation_status(KeyId=empty)["KeyRotationEnabled"] is False
 
 
 def test_status_while_a_key_waits_for_its_deletion(kms: Any, key: str, clock: TestClock) -> None:
@@ -253,14 +269,14 @@ def test_new_imported_material_waits_for_its_rotation(
     assert kms.list_key_rotations(KeyId=external)["Rotations"] == []
     assert materials(kms, external) == [
         {
-            "KeyId": metadata(kms, external)["Arn"],
+            "KeyId": arn(external),
             "KeyMaterialId": first,
             "KeyMaterialState": "CURRENT",
             "ImportState": "IMPORTED",
             "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
         },
         {
-            "KeyId": metadata(kms, external)["Arn"],
+            "KeyId": arn(external),
             "KeyMaterialId": second,
             "KeyMaterialState": "PENDING_ROTATION",
             "ImportState": "IMPORTED",
@@ -320,12 +336,10 @@ def test_each_material_has_an_end_of_its_own(kms: Any, external: str, clock: Tes
     assert metadata(kms, external)["ValidTo"] == sooner
     clock.set(sooner)
     assert metadata(kms, external)["KeyState"] == "PendingImport"
-    assert metadata(kms, external)["ValidTo"] == later
+    assert {"ExpirationModel", "ValidTo"}.isdisjoint(metadata(kms, external))
     clock.set(later)
-    assert states(kms, external) == [
-        ("NON_CURRENT", "PENDING_IMPORT"),
-        ("CURRENT", "PENDING_IMPORT"),
-    ]
+    assert states(kms, external) == [("NON_CURRENT", "IMPORTED"), ("CURRENT", "IMPORTED")]
+    assert [each["ValidTo"] for each in materials(kms, external)] == [later, sooner]
 
 
 @pytest.mark.fact("kms-24")
@@ -334,10 +348,17 @@ def test_material_that_waits_can_be_replaced(kms: Any, external: str, clock: Tes
     kms.delete_imported_key_material(KeyId=external, KeyMaterialId=second)
     assert metadata(kms, external)["KeyState"] == "Enabled"
     assert len(materials(kms, external)) == 1
-    bring(kms, external, THIRD, ValidTo=clock.now + timedelta(days=1), **NEW)
+    third = bring(kms, external, THIRD, ValidTo=clock.now + timedelta(days=1), **NEW)
     clock.advance(days=2)
     assert metadata(kms, external)["KeyState"] == "Enabled", "it expired unused"
-    assert len(materials(kms, external)) == 1
+    assert states(kms, external)[1] == ("PENDING_ROTATION", "IMPORTED"), "AWS goes on showing it"
+    code, text = refusal(bring, kms=kms, key=external, material=THIRD, **NEW)
+    assert code == "IncorrectKeyMaterialException"
+    assert text == (
+        f"Key material (id: {third['KeyMaterialId']}) being imported as NEW_KEY_MATERIAL is "
+        f"already associated with KMS key {arn(external)}."
+    )
+    kms.delete_imported_key_material(KeyId=external, KeyMaterialId=third["KeyMaterialId"])
     bring(kms, external, SECOND, **NEW)
     rotate(kms, external, clock)
     assert metadata(kms, external)["CurrentKeyMaterialId"] == second
@@ -372,13 +393,19 @@ def test_a_rotation_whose_material_expired_meanwhile(
     kms: Any, external: str, clock: TestClock
 ) -> None:
     first = metadata(kms, external)["CurrentKeyMaterialId"]
-    bring(kms, external, SECOND, ValidTo=clock.now + timedelta(days=1), **NEW)
+    old = kms.encrypt(KeyId=external, Plaintext=b"old")["CiphertextBlob"]
+    end = clock.now + timedelta(days=1)
+    second = bring(kms, external, SECOND, ValidTo=end, **NEW)["KeyMaterialId"]
     kms.rotate_key_on_demand(KeyId=external)
     kms.disable_key(KeyId=external)
     clock.advance(days=2)
     kms.enable_key(KeyId=external)
     clock.advance(seconds=1)
-    assert metadata(kms, external)["CurrentKeyMaterialId"] == first
+    gone = metadata(kms, external)
+    assert (gone["CurrentKeyMaterialId"], gone["KeyState"]) == (second, "PendingImport")
+    assert refusal(kms.decrypt, CiphertextBlob=old)[0] == "KMSInvalidStateException"
+    bring(kms, external, SECOND)
+    assert kms.decrypt(CiphertextBlob=old)["KeyMaterialId"] == first
     assert "OnDemandRotationStartDate" not in kms.get_key_rotation_status(KeyId=external)
 
 

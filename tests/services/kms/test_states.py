@@ -71,8 +71,8 @@ ROWS = (
         "ok ok S ok ok ok ok",
     ),
     ("EnableKey DisableKey", "ok ok S S ok S S"),
-    ("EnableKeyRotation DisableKeyRotation", "ok D S U U S ok"),
-    ("GetKeyRotationStatus", "ok ok ok U U ok ok"),
+    ("EnableKeyRotation DisableKeyRotation", "ok D S - U S ok"),  # keys that are imported: U
+    ("GetKeyRotationStatus", "ok ok ok ok U ok ok"),  # recorded so, though documented as U
     ("ScheduleKeyDeletion", "ok ok S ok ok ok S"),
     ("CancelKeyDeletion", "S S ok S S S S"),
     ("GetParametersForImport", "ok ok S ok U S S"),

@@ -2,8 +2,8 @@
 """What imported key material has to look like: it has to match the key's spec (kms-20).
 
 A symmetric key takes 32 bytes, an HMAC key a range of lengths, an RSA or ECC key a private key as
-DER in PKCS #8. Private keys are written anew in one form, so that the same key is the same material
-whoever encoded it.
+DER in PKCS #8; AWS says InvalidCiphertextException of all that does not match (recorded). Private
+keys are written anew in one form, so that the same key is the same material whoever encoded it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from stockade.services.kms import specs
 from stockade.services.kms.envelope import SYMMETRIC_SIZE
-from stockade.services.kms.errors import IncorrectKeyMaterialException, ValidationException
+from stockade.services.kms.errors import InvalidCiphertextException, ValidationException
 
 HMAC_SIZES: Mapping[str, range] = MappingProxyType(
     {
@@ -55,12 +55,12 @@ def secret_of(spec: str, material: bytes) -> bytes:
     """Return imported material as the key is to keep it, or refuse it."""
     family = specs.SPECS[spec].family
     if family == "symmetric":
-        return _of_size(spec, material, range(SYMMETRIC_SIZE, SYMMETRIC_SIZE + 1))
+        return _of_size(material, range(SYMMETRIC_SIZE, SYMMETRIC_SIZE + 1))
     if family == "hmac":
-        return _of_size(spec, material, HMAC_SIZES[spec])
+        return _of_size(material, HMAC_SIZES[spec])
     private = _private_key(material)
     if not _matches(spec, private):
-        raise _incorrect(spec)
+        raise InvalidCiphertextException
     return bytes(
         private.private_bytes(
             serialization.Encoding.DER,
@@ -70,9 +70,9 @@ def secret_of(spec: str, material: bytes) -> bytes:
     )
 
 
-def _of_size(spec: str, material: bytes, sizes: range) -> bytes:
+def _of_size(material: bytes, sizes: range) -> bytes:
     if len(material) not in sizes:
-        raise _incorrect(spec)
+        raise InvalidCiphertextException
     return material
 
 
@@ -83,9 +83,7 @@ def _private_key(material: bytes) -> Any:
             return serialization.load_der_private_key(material, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         pass
-    raise IncorrectKeyMaterialException(
-        "The key material is not a private key in PKCS #8 format, encoded as DER."
-    )
+    raise InvalidCiphertextException
 
 
 def _is_pkcs8(material: bytes) -> bool:
@@ -101,9 +99,3 @@ def _matches(spec: str, private: object) -> bool:
     if isinstance(private, ec.EllipticCurvePrivateKey):
         return CURVES.get(spec) == private.curve.name
     return isinstance(private, ed25519.Ed25519PrivateKey) and spec == "ECC_NIST_EDWARDS25519"
-
-
-def _incorrect(spec: str) -> IncorrectKeyMaterialException:
-    return IncorrectKeyMaterialException(
-        f"The key material does not match the key spec {spec} of the KMS key."
-    )

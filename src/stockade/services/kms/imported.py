@@ -67,7 +67,7 @@ def add(
         else:
             key = replace(key, material_id=material_id)
     else:
-        row = _again(known, named)
+        row = _again(known, named, key.material_id)
     row = replace(
         row,
         sealed=ctx.seal(key.scope, material_place(material_id), secret),
@@ -75,6 +75,8 @@ def add(
         valid_to=valid_to,
     )
     ctx.unit.put(MATERIALS, key.scope, row)
+    if key.state == "Disabled" and material_id != key.pending_material_id:
+        key = replace(key, state="Enabled")  # recorded so
     return summed_up(ctx, key), row
 
 
@@ -91,12 +93,15 @@ def lose(ctx: Context, key: Key, row: Material) -> Key:
 
 
 def expire(ctx: Context, key: Key) -> Key:
-    """Return the key without the materials whose end has come, each one told to the trail."""
+    """Return the key without the secrets whose end has come, each one told to the trail.
+
+    The rows keep their end: AWS goes on showing them, and rotates to one that waited for it.
+    """
     for row in materials.every(ctx, key):
-        if row.valid_to is not None and row.valid_to <= ctx.now:
-            key = lose(ctx, key, row)
+        if row.sealed is not None and row.valid_to is not None and row.valid_to <= ctx.now:
+            ctx.unit.put(MATERIALS, key.scope, replace(row, sealed=None))
             tell(ctx, key, "DeleteExpiredKeyMaterial", keyMaterialId=row.material_id)
-    return key
+    return summed_up(ctx, key)
 
 
 def summed_up(ctx: Context, key: Key) -> Key:
@@ -156,8 +161,8 @@ def _first_time(
     """Return the row of material that the key does not have, or refuse it."""
     if known is not None:
         raise IncorrectKeyMaterialException(
-            f"The key material (id: {material_id}) is already associated with the KMS key "
-            f"{key.arn}."
+            f"Key material (id: {material_id}) being imported as NEW_KEY_MATERIAL is already "
+            f"associated with KMS key {key.arn}."
         )
     if rows and key.key_spec != SYMMETRIC:
         raise UnsupportedOperationException(f"{key.arn} cannot have more than one key material.")
@@ -172,11 +177,11 @@ def _first_time(
     )
 
 
-def _again(known: Material | None, named: str | None) -> Material:
+def _again(known: Material | None, named: str | None, current: str) -> Material:
     """Return the row of material that the key has or had, or refuse what is not the same."""
     if known is None or (named is not None and known.material_id != named):
         raise IncorrectKeyMaterialException(
-            "The key material is not the same key material that was previously imported."
+            f"Imported key material does not have the expected identifier ({named or current})."
         )
     return known
 

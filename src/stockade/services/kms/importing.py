@@ -22,7 +22,7 @@ from stockade.services.kms import (
     wrapping,
 )
 from stockade.services.kms.access import own_key_named
-from stockade.services.kms.errors import NotFoundException, ValidationException
+from stockade.services.kms.errors import ValidationException
 from stockade.services.kms.resources import KEYS, MATERIALS, ExpirationModel, Key
 from stockade.services.kms.service import kms
 from stockade.services.kms.specs import SYMMETRIC
@@ -82,7 +82,7 @@ def import_key_material(
         new=None if import_type is None else import_type == NEW,
         named=key_material_id,
         description=key_material_description,
-        valid_to=valid_to,
+        valid_to=None if valid_to is None else valid_to.replace(microsecond=0),
     )
     ctx.unit.put(KEYS, key.scope, changed)
     return _answer(key, row.material_id)
@@ -103,7 +103,9 @@ def delete_imported_key_material(
     elif key_material_id is not None and all(
         each.material_id != key_material_id for each in import_regions.known(ctx, key)
     ):
-        raise NotFoundException(f"Key material '{key_material_id}' does not exist")
+        raise ValidationException(
+            f"Key material (id: {key_material_id}) has never been imported into KMS key {key.arn}."
+        )
     return _answer(key, wanted)
 
 
@@ -112,8 +114,7 @@ def _check_end(ctx: Context, model: ExpirationModel, valid_to: datetime | None) 
     if model == "KEY_MATERIAL_DOES_NOT_EXPIRE":
         if valid_to is not None:
             raise ValidationException(
-                f"The parameter ValidTo cannot be specified for a key with an expiration model of "
-                f"{model}"
+                f"A validTo date cannot be set if the ExpirationModel is {model}"
             )
         return
     if valid_to is None:
@@ -121,7 +122,7 @@ def _check_end(ctx: Context, model: ExpirationModel, valid_to: datetime | None) 
     if valid_to <= ctx.now:
         raise ValidationException("ValidTo must be in the future")
     if valid_to > ctx.now + LONGEST:
-        raise ValidationException("ValidTo must be at most 365 days from now")
+        raise ValidationException("ValidTo must be less than 365 days in the future")
 
 
 def _check_symmetric_only(
@@ -129,17 +130,19 @@ def _check_symmetric_only(
 ) -> None:
     """Refuse what only a symmetric key has several materials for, and an id for new material."""
     given = {
-        "ImportType": import_type,
-        "KeyMaterialDescription": description,
-        "KeyMaterialId": material_id,
+        "importType": import_type,
+        "keyMaterialDescription": description,
+        "keyMaterialId": material_id,
     }
     for member, value in given.items():
         if value is not None and key.key_spec != SYMMETRIC:
             raise ValidationException(
-                f"{member} is only supported for symmetric encryption KMS keys."
+                f"Input parameter {member} cannot be used with {key.key_spec} imported keys."
             )
     if import_type == NEW and material_id is not None:
-        raise ValidationException(f"KeyMaterialId cannot be specified with ImportType {NEW}.")
+        raise ValidationException(
+            f"Input parameter keyMaterialId cannot be used with {NEW} importType."
+        )
 
 
 def _check_replica(import_type: str | None, description: str | None) -> None:
@@ -156,6 +159,6 @@ def _check_replica(import_type: str | None, description: str | None) -> None:
 
 def _answer(key: Key, material_id: str) -> Output:
     """Return the key's ARN and the material's id, which only symmetric keys show."""
-    if key.key_spec != SYMMETRIC:
+    if key.key_spec != SYMMETRIC or not material_id:
         return {"KeyId": key.arn}
     return {"KeyId": key.arn, "KeyMaterialId": material_id}

@@ -72,9 +72,9 @@ CHANGE = _row()
 """CreateAlias, UpdateAlias (its target), TagResource, UntagResource, UpdateKeyDescription."""
 SWITCH = _row(states=("PendingImport", "Creating", "Updating"))
 """EnableKey, DisableKey."""
-ROTATION = _row(disabled=True, states=("Creating",), unsupported=("PendingImport", "Unavailable"))
+ROTATION = _row(disabled=True, states=("Creating", "PendingImport"), unsupported=("Unavailable",))
 """EnableKeyRotation, DisableKeyRotation, RotateKeyOnDemand."""
-ROTATION_STATUS = _row(unsupported=("PendingImport", "Unavailable"), deletion=False)
+ROTATION_STATUS = _row(unsupported=("Unavailable",), deletion=False)
 SCHEDULE_DELETION = _row(states=("Updating",))
 GET_PARAMETERS_FOR_IMPORT = _row(states=("Creating", "Updating"), unsupported=("Unavailable",))
 IMPORT = _row(states=("Creating",), unsupported=("Unavailable",))

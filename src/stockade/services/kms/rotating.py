@@ -42,7 +42,7 @@ def automatic(ctx: Context, key: Key) -> Key:
 
 def _rotated(ctx: Context, key: Key, kind: RotationType) -> Key:
     row = _waiting(ctx, key) if key.origin == "EXTERNAL" else _fresh(ctx, key)
-    if row is None:  # it expired before its turn came
+    if row is None:  # it was deleted before its turn came
         return key
     row = replace(row, rotated=ctx.now, rotation_type=kind)
     ctx.unit.put(MATERIALS, key.scope, row)

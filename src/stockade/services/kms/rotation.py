@@ -21,6 +21,7 @@ from stockade.services.kms.errors import (
     KMSInvalidStateException,
     LimitExceededException,
     UnsupportedOperationException,
+    ValidationException,
 )
 from stockade.services.kms.lifecycle import ROTATION, ROTATION_STATUS, must_allow
 from stockade.services.kms.paging import listed
@@ -39,18 +40,16 @@ ON_DEMAND: tuple[Origin, ...] = ("AWS_KMS", "EXTERNAL")
 
 @kms.operation(access=own_key_named("kms:EnableKeyRotation"), writes=True)
 def enable_key_rotation(
-    ctx: Context, key: Key, *, key_id: str, rotation_period_in_days: int = DEFAULT_PERIOD
+    ctx: Context, key: Key, *, key_id: str, rotation_period_in_days: int | None = None
 ) -> Output:
     """Have the key's material replaced every 90 to 2,560 days, the first time a period from now."""
     del key_id
-    must_allow(key, ROTATION)
     _must_rotate(key, AUTOMATIC)
+    must_allow(key, ROTATION)
     _must_lead(key, "EnableKeyRotation")
-    if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
-        rotation = Rotation(
-            period_days=rotation_period_in_days,
-            next_date=ctx.now + timedelta(days=rotation_period_in_days),
-        )
+    days = rotation_period_in_days or (DEFAULT_PERIOD if key.rotation is None else None)
+    if days is not None and (key.rotation is None or key.rotation.period_days != days):
+        rotation = Rotation(period_days=days, next_date=ctx.now + timedelta(days=days))
         _put(ctx, replace(key, rotation=rotation))
     return {}
 
@@ -59,8 +58,8 @@ def enable_key_rotation(
 def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id
+    _must_be_of(key, AUTOMATIC)
     must_allow(key, ROTATION)
-    _must_rotate(key, AUTOMATIC)
     _must_lead(key, "DisableKeyRotation")
     _put(ctx, replace(key, rotation=None))
     return {}
@@ -70,8 +69,8 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
 def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Have the key's material replaced now; it is done a moment later, as in AWS."""
     del key_id
-    must_allow(key, ROTATION)
     _must_rotate(key, ON_DEMAND)
+    must_allow(key, ROTATION)
     _must_lead(key, "RotateKeyOnDemand")
     if key.origin == "EXTERNAL":
         _must_have_pending(ctx, key)
@@ -91,13 +90,12 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     """Return whether the key rotates, how often, when next, and since when on demand."""
     del key_id
     must_allow(key, ROTATION_STATUS)
-    _must_rotate(key, ON_DEMAND)
+    _must_be_of(key, ON_DEMAND)
     enabled = key.rotation is not None and key.state != "PendingDeletion"
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if key.rotation is not None and enabled:
         status["RotationPeriodInDays"] = key.rotation.period_days
-        if key.state != "Disabled":
-            status["NextRotationDate"] = key.rotation.next_date
+        status["NextRotationDate"] = key.rotation.next_date
     if key.on_demand_since is not None:
         status["OnDemandRotationStartDate"] = key.on_demand_since
     return status
@@ -115,8 +113,12 @@ def list_key_rotations(
 ) -> Output:
     """Return the rotations of a key, or all its materials, the oldest first."""
     del key_id
-    _must_rotate(key, ON_DEMAND)
     everything = include_key_material == "ALL_KEY_MATERIAL"
+    if everything and key.key_spec != SYMMETRIC:
+        raise ValidationException(
+            "Input parameter includeKeyMaterial can only be used with symmetric keys."
+        )
+    _must_be_of(key, ON_DEMAND)
     rows = [row for row in import_regions.known(ctx, key) if everything or row.rotated is not None]
 
     def after(place: str, count: int) -> list[Material]:
@@ -164,15 +166,16 @@ def _entry(key: Key, row: Material, state: str) -> dict[str, Any]:
 
 
 def _imported(row: Material) -> dict[str, Any]:
-    """Return what only imported material has."""
+    """Return what only imported material has; AWS shows expired material as it was (recorded)."""
+    gone = row.sealed is None and row.valid_to is None
     shown: dict[str, Any] = {
-        "ImportState": "PENDING_IMPORT" if row.sealed is None else "IMPORTED",
+        "ImportState": "PENDING_IMPORT" if gone else "IMPORTED",
     }
     if row.description:
         shown["KeyMaterialDescription"] = row.description
     if row.valid_to is not None:
         shown |= {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": row.valid_to}
-    elif row.sealed is not None:
+    elif not gone:
         shown["ExpirationModel"] = "KEY_MATERIAL_DOES_NOT_EXPIRE"
     return shown
 
@@ -187,6 +190,11 @@ def _must_rotate(key: Key, origins: tuple[Origin, ...]) -> None:
     """Refuse a key that is not symmetric, or of an origin that does not rotate so."""
     if key.key_spec != SYMMETRIC:
         raise UnsupportedOperationException
+    _must_be_of(key, origins)
+
+
+def _must_be_of(key: Key, origins: tuple[Origin, ...]) -> None:
+    """Refuse a key of an origin that does not rotate so."""
     if key.origin not in origins:
         raise UnsupportedOperationException(
             f"{key.arn} origin is {key.origin} which is not valid for this operation."

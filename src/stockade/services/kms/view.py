@@ -39,15 +39,18 @@ def metadata(key: Key) -> dict[str, Any]:
             shown["XksKeyConfiguration"] = {"Id": key.xks_key_id}
     elif key.key_spec == SYMMETRIC and key.material_id:
         shown["CurrentKeyMaterialId"] = key.material_id
-    if key.expiration_model is not None:
-        shown["ExpirationModel"] = key.expiration_model
-    if key.valid_to is not None:
-        shown["ValidTo"] = key.valid_to
+    if key.state != "PendingImport":
+        shown |= _expiration(key)
     if key.state == "PendingReplicaDeletion":
         shown["PendingDeletionWindowInDays"] = key.pending_window_days
     if key.deletion_date is not None:
         shown["DeletionDate"] = key.deletion_date
     return shown
+
+
+def _expiration(key: Key) -> dict[str, Any]:
+    shown = {"ExpirationModel": key.expiration_model, "ValidTo": key.valid_to}
+    return {member: value for member, value in shown.items() if value is not None}
 
 
 def material(member: str, key: Key, material_id: str) -> dict[str, str]:

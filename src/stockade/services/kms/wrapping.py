@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How key material is wrapped for its import: which key, which algorithm, which for what (kms-20).
 
-RSAES_PKCS1_V1_5 is refused since October 2023, as AWS refuses it; SM2PKE is China's alone. An RSA
-private key is too long for RSA-OAEP and wants an RSA_AES algorithm; so does a P-521 key under a
-2,048-bit wrapping key.
+RSAES_PKCS1_V1_5 is refused since October 2023, as AWS refuses it; SM2PKE is China's alone. Secret
+keys go under RSA-OAEP, RSA private keys under an RSA_AES algorithm, the others under either; but
+AWS takes no P-521 and no Ed25519 key under RSA-OAEP with a 2,048-bit wrapping key (recorded).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from stockade.core.context import Context
 from stockade.crypto import keypairs, unwrapping
 from stockade.services.kms import fresh, specs
-from stockade.services.kms.errors import (
-    InvalidCiphertextException,
-    UnsupportedOperationException,
-    ValidationException,
-)
+from stockade.services.kms.errors import InvalidCiphertextException, ValidationException
 from stockade.services.kms.resources import Key
 
 KEY_SPECS = frozenset({"RSA_2048", "RSA_3072", "RSA_4096"})
+SECRET = frozenset({"symmetric", "hmac"})
+"""The families whose material RSA itself has to encrypt."""
+LONGER = frozenset({"ECC_NIST_P521", "ECC_NIST_EDWARDS25519"})
+"""The specs that RSA itself takes with a wrapping key of more than 2,048 bits alone."""
 
 
 class Algorithm(NamedTuple):
@@ -52,24 +52,20 @@ ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType(
 
 def must_suit(key: Key, algorithm: str, wrapping_spec: str) -> None:
     """Refuse a way of wrapping that AWS does not have, or not for this kind of key."""
-    if algorithm not in ALGORITHMS:
-        raise UnsupportedOperationException(f"The wrapping algorithm {algorithm} is not supported.")
-    if wrapping_spec not in KEY_SPECS:
-        raise UnsupportedOperationException(
-            f"The wrapping key spec {wrapping_spec} is not supported."
-        )
-    if ALGORITHMS[algorithm].direct and _too_long(key.key_spec, wrapping_spec):
-        raise UnsupportedOperationException(
-            f"The wrapping algorithm {algorithm} with the wrapping key spec {wrapping_spec} is not "
-            f"supported for key spec {key.key_spec}."
+    known = algorithm in ALGORITHMS and wrapping_spec in KEY_SPECS
+    if not known or not _suits(key.key_spec, wrapping_spec, direct=ALGORITHMS[algorithm].direct):
+        raise ValidationException(
+            f"Wrapping algorithm {algorithm} and wrapping key spec {wrapping_spec} cannot be used "
+            f"to import a {key.key_spec} key."
         )
 
 
-def _too_long(spec: str, wrapping_spec: str) -> bool:
-    """Tell whether material of a spec does not fit into one RSA ciphertext."""
-    if specs.SPECS[spec].family == "rsa":
-        return True
-    return spec == "ECC_NIST_P521" and wrapping_spec == "RSA_2048"
+def _suits(spec: str, wrapping_spec: str, *, direct: bool) -> bool:
+    """Tell whether material of a spec goes under RSA itself, or under AES and that under RSA."""
+    family = specs.SPECS[spec].family
+    if not direct:
+        return family not in SECRET
+    return family != "rsa" and (spec not in LONGER or wrapping_spec != "RSA_2048")
 
 
 def fresh_key(ctx: Context, wrapping_spec: str) -> rsa.RSAPrivateKey:

@@ -89,12 +89,12 @@ def test_on_demand_is_done_a_moment_later(
     before = metadata(kms, key)["CurrentKeyMaterialId"]
     old = kms.encrypt(KeyId=key, Plaintext=b"old")["CiphertextBlob"]
     start = clock.now
-    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == key
+    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == arn(key)
+    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == arn(key), "asked for twice, done once"
     status = kms.get_key_rotation_status(KeyId=key)
     assert status["OnDemandRotationStartDate"] == start
     assert status["KeyRotationEnabled"] is False
     assert metadata(kms, key)["CurrentKeyMaterialId"] == before
-    assert refusal(kms.rotate_key_on_demand, KeyId=key)[0] == "ConflictException"
     clock.advance(seconds=1)
     assert "OnDemandRotationStartDate" not in kms.get_key_rotation_status(KeyId=key)
     after = metadata(kms, key)["CurrentKeyMaterialId"]
@@ -178,14 +178,14 @@ def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
     current = metadata(kms, key)["CurrentKeyMaterialId"]
     (only,) = kms.list_key_rotations(KeyId=key)["Rotations"]
     assert only == {
-        "KeyId": key,
+        "KeyId": arn(key),
         "KeyMaterialId": current,
         "KeyMaterialState": "CURRENT",
         "RotationDate": clock.now - timedelta(seconds=1),
         "RotationType": "ON_DEMAND",
     }
     assert materials(kms, key) == [
-        {"KeyId": key, "KeyMaterialId": first, "KeyMaterialState": "NON_CURRENT"},
+        {"KeyId": arn(key), "KeyMaterialId": first, "KeyMaterialState": "NON_CURRENT"},
         only,
     ]
     for _ in range(3):
@@ -203,6 +203,55 @@ def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
 def test_other_kinds_of_keys_do_not_rotate(kms: Any, spec: str, usage: str) -> None:
     key = kms.create_key(KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
     bring(kms, key, bytes(48))
+    for call in (kms.enable_key_rotation, kms.rotate_key_on_demand):
+        assert refusal(call, KeyId=key) == ("UnsupportedOperationException", "")
+    kms.disable_key_rotation(KeyId=key)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert status.keys() - {"ResponseMetadata"} == {"KeyId", "KeyRotationEnabled"}
+    assert status["KeyRotationEnabled"] is False
+    assert kms.list_key_rotations(KeyId=key)["Rotations"] == []
+    assert materials(kms, key) == []
+    kms.disable_key(KeyId=key)
+    assert refusal(kms.disable_key_rotation, KeyId=key)[0] == "DisabledException"
+
+
+def test_a_period_left_out_is_the_one_that_is_set(kms: Any, key: str, clock: TestClock) -> None:
+    def period() -> tuple[int, object]:
+        status = kms.get_key_rotation_status(KeyId=key)
+        return status["RotationPeriodInDays"], status["NextRotationDate"]
+
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    first = period()
+    clock.advance(days=1)
+    kms.enable_key_rotation(KeyId=key)
+    assert period() == first
+    kms.disable_key(KeyId=key)
+    assert period() == first, "a disabled key tells it, too"
+    kms.enable_key(KeyId=key)
+    kms.disable_key_rotation(KeyId=key)
+    kms.enable_key_rotation(KeyId=key)
+    assert period() == (365, clock.now + timedelta(days=365))
+
+
+@pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
+def test_a_rotation_asked_for_is_done_whatever_the_key_becomes(
+    kms: Any, key: str, clock: TestClock, state: str
+) -> None:
+    kms.rotate_key_on_demand(KeyId=key)
+    if state == "Disabled":
+        kms.disable_key(KeyId=key)
+    else:
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert "OnDemandRotationStartDate" in kms.get_key_rotation_status(KeyId=key)
+    clock.advance(seconds=1)
+    assert "OnDemandRotationStartDate" not in kms.get_key_rotation_status(KeyId=key)
+    assert len(kms.list_key_rotations(KeyId=key)["Rotations"]) == 1
+    assert metadata(kms, key)["KeyState"] == state
+
+
+def test_aliases_name_no_key_that_rotates(kms: Any, key: str) -> None:
+    kms.create_alias(AliasName="alias/a", TargetKeyId=key)
+    text = "Key Aliases are not supported for this operation."
     for call in (
         kms.enable_key_rotation,
         kms.disable_key_rotation,
@@ -210,7 +259,7 @@ def test_other_kinds_of_keys_do_not_rotate(kms: Any, spec: str, usage: str) -> N
         kms.rotate_key_on_demand,
         kms.list_key_rotations,
     ):
-        assert refusal(call, KeyId=key) == ("UnsupportedOperationException", "")
+        assert refusal(call, KeyId="alias/a") == ("InvalidArnException", text)
 
 
 @pytest.mark.fact("kms-24")
@@ -253,14 +302,14 @@ def test_new_imported_material_waits_for_its_rotation(
     assert kms.list_key_rotations(KeyId=external)["Rotations"] == []
     assert materials(kms, external) == [
         {
-            "KeyId": external,
+            "KeyId": arn(external),
             "KeyMaterialId": first,
             "KeyMaterialState": "CURRENT",
             "ImportState": "IMPORTED",
             "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
         },
         {
-            "KeyId": external,
+            "KeyId": arn(external),
             "KeyMaterialId": second,
             "KeyMaterialState": "PENDING_ROTATION",
             "ImportState": "IMPORTED",
@@ -374,9 +423,9 @@ def test_a_rotation_whose_material_expired_meanwhile(
     first = metadata(kms, external)["CurrentKeyMaterialId"]
     bring(kms, external, SECOND, ValidTo=clock.now + timedelta(days=1), **NEW)
     kms.rotate_key_on_demand(KeyId=external)
-    kms.disable_key(KeyId=external)
+    kms.delete_imported_key_material(KeyId=external)
     clock.advance(days=2)
-    kms.enable_key(KeyId=external)
+    bring(kms, external, FIRST)
     clock.advance(seconds=1)
     assert metadata(kms, external)["CurrentKeyMaterialId"] == first
     assert "OnDemandRotationStartDate" not in kms.get_key_rotation_status(KeyId=external)

@@ -2,7 +2,8 @@
 """Rotation: scheduled or asked for here, carried out in reconcile.py and rotating.py (kms-23).
 
 Symmetric keys alone rotate: automatically with material that KMS makes itself, on demand with
-imported material, too.
+imported material, too. Of others AWS says that they do not rotate, and lets that be asked and
+switched off.
 """
 
 from __future__ import annotations
@@ -39,18 +40,17 @@ ON_DEMAND: tuple[Origin, ...] = ("AWS_KMS", "EXTERNAL")
 
 @kms.operation(access=own_key_named("kms:EnableKeyRotation"), writes=True)
 def enable_key_rotation(
-    ctx: Context, key: Key, *, key_id: str, rotation_period_in_days: int = DEFAULT_PERIOD
+    ctx: Context, key: Key, *, key_id: str, rotation_period_in_days: int | None = None
 ) -> Output:
     """Have the key's material replaced every 90 to 2,560 days, the first time a period from now."""
     del key_id
     must_allow(key, ROTATION)
     _must_rotate(key, AUTOMATIC)
     _must_lead(key)
-    if key.rotation is None or key.rotation.period_days != rotation_period_in_days:
-        rotation = Rotation(
-            period_days=rotation_period_in_days,
-            next_date=ctx.now + timedelta(days=rotation_period_in_days),
-        )
+    current = DEFAULT_PERIOD if key.rotation is None else key.rotation.period_days
+    period = rotation_period_in_days or current
+    if key.rotation is None or period != current:
+        rotation = Rotation(period_days=period, next_date=ctx.now + timedelta(days=period))
         _put(ctx, replace(key, rotation=rotation))
     return {}
 
@@ -60,6 +60,8 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id
     must_allow(key, ROTATION)
+    if _never_rotates(key):
+        return {}
     _must_rotate(key, AUTOMATIC)
     _must_lead(key)
     _put(ctx, replace(key, rotation=None))
@@ -73,6 +75,8 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
     must_allow(key, ROTATION)
     _must_rotate(key, ON_DEMAND)
     _must_lead(key)
+    if key.on_demand_since is not None:  # asked for twice, done once
+        return {"KeyId": key.arn}
     if key.origin == "EXTERNAL" and not _has_pending(ctx, key):
         raise KMSInvalidStateException(
             f"No available key material pending rotation for the key: {key.arn}."
@@ -85,7 +89,7 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
         )
     asked = replace(key, on_demand_since=ctx.now, on_demand_rotations=key.on_demand_rotations + 1)
     ctx.unit.put(KEYS, key.scope, asked)
-    return {"KeyId": key.key_id}
+    return {"KeyId": key.arn}
 
 
 @kms.operation(access=key_named("kms:GetKeyRotationStatus", alias_allowed=False))
@@ -93,14 +97,14 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     """Return whether the key rotates, how often, when next, and since when on demand."""
     del key_id
     must_allow(key, ROTATION_STATUS)
-    _must_rotate(key, ON_DEMAND)
+    if not _never_rotates(key):
+        _must_rotate(key, ON_DEMAND)
     waiting = key.state in ("PendingDeletion", "PendingReplicaDeletion")
     enabled = key.rotation is not None and not waiting
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if key.rotation is not None and enabled:
         status["RotationPeriodInDays"] = key.rotation.period_days
-        if key.state == "Enabled":
-            status["NextRotationDate"] = key.rotation.next_date
+        status["NextRotationDate"] = key.rotation.next_date
     if key.on_demand_since is not None:
         status["OnDemandRotationStartDate"] = key.on_demand_since
     return status
@@ -118,6 +122,8 @@ def list_key_rotations(
 ) -> Output:
     """Return the rotations of a key, or all its materials, the oldest first."""
     del key_id
+    if _never_rotates(key):
+        return {"Rotations": [], "Truncated": False}
     _must_rotate(key, ON_DEMAND)
     everything = include_key_material == "ALL_KEY_MATERIAL"
     rows = [row for row in materials.every(ctx, key) if everything or row.rotated is not None]
@@ -145,7 +151,7 @@ def _place(row: Material) -> str:
 def _entry(key: Key, row: Material, waiting: str) -> dict[str, Any]:
     """Return a material as `RotationsListEntry`."""
     entry: dict[str, Any] = {
-        "KeyId": key.key_id,
+        "KeyId": key.arn,
         "KeyMaterialId": row.material_id,
         "KeyMaterialState": _state(key, row, waiting),
     }
@@ -176,9 +182,13 @@ def _state(key: Key, row: Material, waiting: str) -> str:
     return waiting if row.material_id == key.pending_material_id else "NON_CURRENT"
 
 
+def _never_rotates(key: Key) -> bool:
+    return key.key_spec != SYMMETRIC
+
+
 def _must_rotate(key: Key, origins: tuple[Origin, ...]) -> None:
     """Refuse a key that is not symmetric, or of an origin that does not rotate so."""
-    if key.key_spec != SYMMETRIC:
+    if _never_rotates(key):
         raise UnsupportedOperationException
     if key.origin not in origins:
         raise UnsupportedOperationException(
@@ -188,8 +198,7 @@ def _must_rotate(key: Key, origins: tuple[Origin, ...]) -> None:
 
 def _must_have_time(ctx: Context, key: Key) -> None:
     """Refuse a rotation on demand while another one is due."""
-    soon = key.rotation is not None and key.rotation.next_date - ctx.now <= SOON
-    if soon or key.on_demand_since is not None:
+    if key.rotation is not None and key.rotation.next_date - ctx.now <= SOON:
         raise ConflictException(
             f"A rotation of the key {key.arn} is in progress or scheduled to begin within the next "
             "20 minutes."

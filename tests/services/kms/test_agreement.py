@@ -68,8 +68,9 @@ def test_a_key_that_is_no_curve_is_refused(kms: Any) -> None:
 
 def test_another_curve_is_refused(kms: Any) -> None:
     public = spki(ec.generate_private_key(ec.SECP256K1()).public_key())
-    with pytest.raises(kms.exceptions.ClientError, match="not on the curve of key spec"):
+    with pytest.raises(kms.exceptions.ClientError) as caught:
         derive(kms, create(kms), public)
+    assert caught.value.response["Error"] == {"Code": "ValidationException", "Message": ""}
 
 
 def test_a_key_for_signing_agrees_on_nothing(kms: Any) -> None:
@@ -86,6 +87,8 @@ def test_a_dry_run_and_a_disabled_key(kms: Any) -> None:
     public = spki(ec.generate_private_key(ec.SECP256R1()).public_key())
     with pytest.raises(kms.exceptions.DryRunOperationException):
         derive(kms, key, public, DryRun=True)
+    with pytest.raises(kms.exceptions.ClientError, match="ValidationException"):
+        derive(kms, key, b"InvalidPublicKey", DryRun=True)
     kms.disable_key(KeyId=key["KeyId"])
     with pytest.raises(kms.exceptions.DisabledException):
         derive(kms, key, public)

@@ -97,6 +97,11 @@ def test_what_is_refused(kms: Any, key: Any, operation: str) -> None:
     with pytest.raises(kms.exceptions.InvalidKeyUsageException) as caught:
         call(KeyId=mac["KeyId"], **arguments)
     assert caught.value.response["Error"]["Message"] == text
+    rsa = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]
+    with pytest.raises(kms.exceptions.InvalidKeyUsageException) as caught:
+        call(KeyId=rsa["KeyId"], DryRun=True, **arguments)
+    text = "You cannot generate a data key pair with an asymmetric CMK"
+    assert caught.value.response["Error"]["Message"] == text
     kms.disable_key(KeyId=key["KeyId"])
     with pytest.raises(kms.exceptions.DisabledException):
         call(KeyId=key["KeyId"], **arguments)

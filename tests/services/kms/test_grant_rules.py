@@ -147,6 +147,21 @@ def test_a_grant_makes_only_grants_that_are_no_wider(
             "InvalidArnException",
             "ARN does not refer to a valid principal: sns.amazonaws.com",
         ),
+        (
+            {"GranteePrincipal": "AROA00000000000000100:future"},
+            "InvalidArnException",
+            "GranteePrincipal does not refer to a valid principal.",
+        ),
+        (
+            {"GranteePrincipal": f"arn:aws:sts::{ACCOUNT}:assumed-role/nobody/me"},
+            "InvalidArnException",
+            f"ARN does not refer to a valid principal: arn:aws:sts::{ACCOUNT}:assumed-role/nobody",
+        ),
+        (
+            {"GranteePrincipal": f"arn:aws:sts::{ACCOUNT}:assumed-role/path/nobody/me"},
+            "InvalidArnException",
+            f"ARN is not valid: arn:aws:sts::{ACCOUNT}:assumed-role/path/nobody/me",
+        ),
         ({"GranteePrincipal": ACCOUNT}, "InvalidArnException", "ARN does not refer"),
         (
             {"Operations": ["CreateGrant"]},
@@ -154,7 +169,7 @@ def test_a_grant_makes_only_grants_that_are_no_wider(
             "Grants must not contain only the CreateGrant operation.",
         ),
         ({"Operations": []}, "ValidationException", "1 validation error detected"),
-        ({"Operations": ["Encrypt", "Sign"]}, "ValidationException", "Grant operations [Sign]"),
+        ({"Operations": ["Encrypt", "Sign"]}, "ValidationException", "Operations [Sign] are not"),
         ({"GranteePrincipal": None}, "ValidationException", "You must specify either Grantee"),
         (
             {"GranteeServicePrincipal": "ebs.amazonaws.com"},
@@ -199,6 +214,46 @@ def test_what_create_grant_refuses(
     assert found[0] == code
     assert found[1].startswith(text)
     assert kms.list_grants(KeyId=key)["Grants"] == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "usage", "asked", "kind", "valid"),
+    [
+        ("HMAC_256", "GENERATE_VERIFY_MAC", "Encrypt", "a symmetric", "GenerateMac, VerifyMac"),
+        ("ECC_NIST_P256", "SIGN_VERIFY", "Decrypt", "an asymmetric", "GetPublicKey, Sign, Verify"),
+        (
+            "ECC_NIST_P256",
+            "KEY_AGREEMENT",
+            "Sign",
+            "an asymmetric",
+            "GetPublicKey, DeriveSharedSecret",
+        ),
+    ],
+)
+def test_grants_of_what_a_key_is_not_for(
+    kms: Any, spec: str, usage: str, asked: str, kind: str, valid: str
+) -> None:
+    key = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["KeyId"]
+    wanted = {"KeyId": key, "GranteePrincipal": ROOT}
+    code, text, _ = refusal(kms.create_grant, Operations=["DescribeKey", asked], **wanted)
+    assert code == "ValidationException"
+    assert text == (
+        f"Operations [{asked}] are not supported when creating a grant for {kind} KMS key with "
+        f"key usage {usage}. Valid operations are [CreateGrant, RetireGrant, DescribeKey, {valid}]"
+    )
+    bound = {"Constraints": {"EncryptionContextEquals": IT}}
+    text = "EncryptionContext is supported only when creating a grant for a symmetric encryption "
+    assert refusal(kms.create_grant, Operations=["DescribeKey"], **bound, **wanted)[:2] == (
+        "ValidationException",
+        f"{text}KMS key.",
+    )
+
+
+def test_grants_of_nobody_are_not_listed(kms: Any, key: str) -> None:
+    gone = f"arn:aws:sts::{ACCOUNT}:assumed-role/gone/me"
+    refused = ("InvalidArnException", f"ARN does not refer to a valid principal: {gone}")
+    assert refusal(kms.list_grants, KeyId=key, GranteePrincipal=gone)[:2] == refused
+    assert refusal(kms.list_retirable_grants, RetiringPrincipal=gone)[:2] == refused
 
 
 CONDITIONS: dict[str, tuple[str, Any, dict[str, Any] | None]] = {

@@ -159,14 +159,36 @@ def test_an_account_hands_on_what_it_is_granted(stockade: Stockade, kms: Any, ke
 
 
 @pytest.mark.fact("kms-27")
-def test_a_grantee_of_another_account_needs_nothing_of_its_own(
+def test_a_grantee_of_another_account_needs_nothing_more_of_its_own(
+    stockade: Stockade, kms: Any
+) -> None:
+    """EC2 Auto Scaling's service-linked role gets keys of others by a grant its account makes."""
+    far_root = session(stockade, access_key_id=OTHER)
+    far = a_user(stockade, far_root, "far")
+    share = allow("kms:CreateGrant", Principal={"AWS": f"arn:aws:iam::{OTHER}:root"})
+    document = policy(allow("kms:*", Principal={"AWS": ROOT}), share)
+    key = kms.create_key(Policy=document)["KeyMetadata"]["Arn"]
+    assert not may(far.kms, key)
+    give(far_root.client("kms"), key, far.arn, "Encrypt")
+    assert may(far.kms, key)
+
+
+def test_what_the_owner_of_a_key_grants_the_other_account_allows_as_well(
     stockade: Stockade, kms: Any, key: str
 ) -> None:
-    """EC2 Auto Scaling's service-linked role gets keys of other accounts by a grant alone."""
-    far = a_user(stockade, session(stockade, access_key_id=OTHER), "far")
-    assert not may(far.kms, key)
-    give(kms, key, far.arn, "Encrypt")
-    assert may(far.kms, key)
+    """So it was recorded from AWS, of the uses of a key and of RetireGrant."""
+    far_root = session(stockade, access_key_id=OTHER)
+    silent = a_user(stockade, far_root, "silent")
+    able = a_user(stockade, far_root, "able", policy(allow(["kms:Encrypt", "kms:RetireGrant"])))
+    members = {"RetiringPrincipal": silent.arn}
+    token = give(kms, key, silent.arn, "Encrypt", "RetireGrant", **members)["GrantToken"]
+    assert not may(silent.kms, key)
+    denial(silent.kms.retire_grant, GrantToken=token)
+    members = {"RetiringPrincipal": able.arn}
+    token = give(kms, key, able.arn, "Encrypt", **members)["GrantToken"]
+    assert may(able.kms, key)
+    able.kms.retire_grant(GrantToken=token)
+    assert not may(able.kms, key)
 
 
 @pytest.mark.fact("iam-6")

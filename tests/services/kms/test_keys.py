@@ -224,7 +224,7 @@ def test_alias_names(kms: Any, key_id: str, clock: TestClock) -> None:
         "NotAuthorizedException"
     )
     assert refusal(kms.create_alias, AliasName="alias/b", TargetKeyId="alias/a")[0] == (
-        "NotFoundException"
+        "InvalidArnException"
     )
     assert refusal(kms.delete_alias, AliasName="alias/none") == (
         "NotFoundException",

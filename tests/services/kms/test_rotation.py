@@ -90,11 +90,11 @@ def test_on_demand_is_done_a_moment_later(
     old = kms.encrypt(KeyId=key, Plaintext=b"old")["CiphertextBlob"]
     start = clock.now
     assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == arn(key)
+    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == arn(key), "asked for twice, done once"
     status = kms.get_key_rotation_status(KeyId=key)
     assert status["OnDemandRotationStartDate"] == start
     assert status["KeyRotationEnabled"] is False
     assert metadata(kms, key)["CurrentKeyMaterialId"] == before
-    assert refusal(kms.rotate_key_on_demand, KeyId=key)[0] == "ConflictException"
     clock.advance(seconds=1)
     assert "OnDemandRotationStartDate" not in kms.get_key_rotation_status(KeyId=key)
     after = metadata(kms, key)["CurrentKeyMaterialId"]
@@ -215,12 +215,64 @@ def test_list_of_rotations(kms: Any, key: str, clock: TestClock) -> None:
 
 @pytest.mark.parametrize(("spec", "usage"), [("HMAC_256", "GENERATE_VERIFY_MAC")])
 def test_other_kinds_of_keys_do_not_rotate(kms: Any, spec: str, usage: str) -> None:
-    key = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["KeyId"]
+    key = kms.create_key(KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
+    bring(kms, key, bytes(48))
     for call in (kms.enable_key_rotation, kms.rotate_key_on_demand):
         assert refusal(call, KeyId=key) == ("UnsupportedOperationException", "")
-    kms.disable_key_rotation(KeyId=key)  # no effect
-    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+    kms.disable_key_rotation(KeyId=key)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert status.keys() - {"ResponseMetadata"} == {"KeyId", "KeyRotationEnabled"}
+    assert status["KeyRotationEnabled"] is False
     assert kms.list_key_rotations(KeyId=key)["Rotations"] == []
+    kms.disable_key(KeyId=key)
+    assert refusal(kms.disable_key_rotation, KeyId=key)[0] == "DisabledException"
+
+
+def test_a_period_left_out_is_the_one_that_is_set(kms: Any, key: str, clock: TestClock) -> None:
+    def period() -> tuple[int, object]:
+        status = kms.get_key_rotation_status(KeyId=key)
+        return status["RotationPeriodInDays"], status["NextRotationDate"]
+
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
+    first = period()
+    clock.advance(days=1)
+    kms.enable_key_rotation(KeyId=key)
+    assert period() == first
+    kms.disable_key(KeyId=key)
+    assert period() == first, "a disabled key tells it, too"
+    kms.enable_key(KeyId=key)
+    kms.disable_key_rotation(KeyId=key)
+    kms.enable_key_rotation(KeyId=key)
+    assert period() == (365, clock.now + timedelta(days=365))
+
+
+@pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
+def test_a_rotation_asked_for_is_done_whatever_the_key_becomes(
+    kms: Any, key: str, clock: TestClock, state: str
+) -> None:
+    kms.rotate_key_on_demand(KeyId=key)
+    if state == "Disabled":
+        kms.disable_key(KeyId=key)
+    else:
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert "OnDemandRotationStartDate" in kms.get_key_rotation_status(KeyId=key)
+    clock.advance(seconds=1)
+    assert "OnDemandRotationStartDate" not in kms.get_key_rotation_status(KeyId=key)
+    assert len(kms.list_key_rotations(KeyId=key)["Rotations"]) == 1
+    assert metadata(kms, key)["KeyState"] == state
+
+
+def test_aliases_name_no_key_that_rotates(kms: Any, key: str) -> None:
+    kms.create_alias(AliasName="alias/a", TargetKeyId=key)
+    text = "Key Aliases are not supported for this operation."
+    for call in (
+        kms.enable_key_rotation,
+        kms.disable_key_rotation,
+        kms.get_key_rotation_status,
+        kms.rotate_key_on_demand,
+        kms.list_key_rotations,
+    ):
+        assert refusal(call, KeyId="alias/a") == ("InvalidArnException", text)
 
 
 @pytest.mark.fact("kms-24")
@@ -397,9 +449,9 @@ def test_a_rotation_whose_material_expired_meanwhile(
     end = clock.now + timedelta(days=1)
     second = bring(kms, external, SECOND, ValidTo=end, **NEW)["KeyMaterialId"]
     kms.rotate_key_on_demand(KeyId=external)
-    kms.disable_key(KeyId=external)
+    kms.delete_imported_key_material(KeyId=external)
     clock.advance(days=2)
-    kms.enable_key(KeyId=external)
+    bring(kms, external, FIRST)
     clock.advance(seconds=1)
     gone = metadata(kms, external)
     assert (gone["CurrentKeyMaterialId"], gone["KeyState"]) == (second, "PendingImport")

@@ -131,7 +131,7 @@ def find_key(ctx: Context, text: str, *, alias_allowed: bool = True) -> Named:
     scope, resource = _split(ctx, text)
     if resource.startswith("alias/"):
         if not alias_allowed:
-            raise NotFoundException(f"Invalid keyId '{text}'")
+            raise InvalidArnException("Key Aliases are not supported for this operation.")
         return _find_alias(ctx, scope, resource)
     return _find_id(ctx, scope, resource.removeprefix("key/"))
 

@@ -16,7 +16,7 @@ from stockade.crypto import agreement
 from stockade.crypto.nitro import Attestation
 from stockade.services.kms import pairs
 from stockade.services.kms.access import key_named
-from stockade.services.kms.errors import ValidationException
+from stockade.services.kms.errors import DryRunOperationException, ValidationException
 from stockade.services.kms.ready import ready
 from stockade.services.kms.recipient import answer, attested
 from stockade.services.kms.resources import Key
@@ -47,11 +47,14 @@ def derive_shared_secret(
         "DeriveSharedSecret",
         key_agreement_algorithm,
         grant_tokens,
-        dry_run=dry_run,
+        dry_run=False,
     )
+    secret = _shared(ctx, key, public_key)
+    if dry_run:
+        raise DryRunOperationException
     output = {
         "KeyId": key.arn,
-        "SharedSecret": _shared(ctx, key, public_key),
+        "SharedSecret": secret,
         "KeyAgreementAlgorithm": key_agreement_algorithm,
         "KeyOrigin": key.origin,
     }
@@ -63,9 +66,5 @@ def _shared(ctx: Context, key: Key, public_key: bytes) -> bytes:
     assert isinstance(private, ec.EllipticCurvePrivateKey), "only curves agree on secrets"
     try:
         return agreement.shared_secret(private, public_key)
-    except agreement.NotAPublicKey:
+    except (agreement.NotAPublicKey, agreement.OtherCurve):
         raise ValidationException from None
-    except agreement.OtherCurve:
-        raise ValidationException(
-            f"The public key is not on the curve of key spec {key.key_spec}."
-        ) from None

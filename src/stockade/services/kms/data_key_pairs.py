@@ -18,7 +18,11 @@ from stockade.crypto.nitro import Attestation
 from stockade.services.kms import fresh, symmetric, view
 from stockade.services.kms.access import key_named
 from stockade.services.kms.encrypting import NO_CONTEXT, USAGE
-from stockade.services.kms.errors import UnsupportedOperationException
+from stockade.services.kms.errors import (
+    DryRunOperationException,
+    InvalidKeyUsageException,
+    UnsupportedOperationException,
+)
 from stockade.services.kms.ready import ready
 from stockade.services.kms.recipient import answer, attested
 from stockade.services.kms.resources import Key
@@ -42,7 +46,7 @@ def generate_data_key_pair(
     """Return a new pair; its private key in clear, too."""
     del key_id, recipient
     _must_not_be_elsewhere(key)
-    ready(ctx, key, USAGE, "GenerateDataKeyPair", SYMMETRIC, grant_tokens, dry_run=dry_run)
+    _ready(ctx, key, "GenerateDataKeyPair", grant_tokens, dry_run=dry_run)
     private_key = fresh.fresh_pair(ctx, key_pair_spec)
     output = _pair(ctx, key, key_pair_spec, private_key, encryption_context)
     output["PrivateKeyPlaintext"] = private_key
@@ -64,9 +68,20 @@ def generate_data_key_pair_without_plaintext(
     del key_id
     _must_not_be_elsewhere(key)
     operation = "GenerateDataKeyPairWithoutPlaintext"
-    ready(ctx, key, USAGE, operation, SYMMETRIC, grant_tokens, dry_run=dry_run)
+    _ready(ctx, key, operation, grant_tokens, dry_run=dry_run)
     private_key = fresh.fresh_pair(ctx, key_pair_spec)
     return _pair(ctx, key, key_pair_spec, private_key, encryption_context)
+
+
+def _ready(
+    ctx: Context, key: Key, operation: str, grant_tokens: Sequence[str], *, dry_run: bool
+) -> None:
+    """Refuse a key that encrypts no pair at the moment, or at all, or end a DryRun."""
+    ready(ctx, key, USAGE, operation, None, grant_tokens, dry_run=False)
+    if key.key_spec != SYMMETRIC:
+        raise InvalidKeyUsageException("You cannot generate a data key pair with an asymmetric CMK")
+    if dry_run:
+        raise DryRunOperationException
 
 
 def _must_not_be_elsewhere(key: Key) -> None:

@@ -4,7 +4,8 @@
 CreateGrant, ListGrants and RevokeGrant are decided like every operation on a key. Who may retire a
 grant stands in the grant: its retiring principal, its grantee if RetireGrant is among its
 operations, and the account that made it. The key's account may hand kms:RetireGrant on by IAM; in
-a key policy only a Deny of it counts.
+a key policy only a Deny of it counts. A caller of another account, which did not make the grant
+either, needs IAM's permission as well.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from stockade.core.access import Demand, Resolver, Touched
 from stockade.core.arn import arn, parse_arn
 from stockade.core.context import Context
 from stockade.policy.compile import Policy, compile_policy
-from stockade.policy.principals import NOT_NAMED
+from stockade.policy.principals import BY_ACCOUNT, NOT_NAMED
 from stockade.services.kms import grant_tokens
 from stockade.services.kms.access import (
     Named,
@@ -28,7 +29,7 @@ from stockade.services.kms.access import (
 )
 from stockade.services.kms.errors import InvalidArnException, NotFoundException
 from stockade.services.kms.grant_resources import GRANTS, Grant, given_constraints, grants_scope
-from stockade.services.kms.granting import caller_ids
+from stockade.services.kms.granting import caller_ids, is_foreign
 from stockade.services.kms.resources import Key
 
 
@@ -104,7 +105,9 @@ def may_retire(ctx: Context, grant: Grant) -> int:
         ids.add(grant.retiring.id)
     if "RetireGrant" in grant.operations:
         ids.add(grant.grantee.id)
-    return max((firmly for who, firmly in caller_ids(ctx) if who in ids), default=NOT_NAMED)
+    found = max((firmly for who, firmly in caller_ids(ctx) if who in ids), default=NOT_NAMED)
+    trusted = grant.issuing_account == ctx.caller.account or not is_foreign(ctx, grant.account)
+    return found if trusted else min(found, BY_ACCOUNT)
 
 
 def _shown(grant: Grant | None) -> Mapping[str, Any]:

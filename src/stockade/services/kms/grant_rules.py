@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from stockade.core.arn import parse_arn
 from stockade.core.context import Context
 from stockade.core.ports import Principals
 from stockade.services.kms import specs
@@ -20,35 +21,36 @@ from stockade.services.kms.resources import Key
 
 PAIR_LIMIT = 8
 CONTEXT_LIMIT = 384
+_SESSION_PARTS = 3
+"""Of `assumed-role/name/session`: the ARN of a session leaves the role's path out."""
 
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.amazonaws\.com")
-_MANAGEMENT = frozenset({"CreateGrant", "DescribeKey", "RetireGrant"})
-_CIPHER = frozenset({"Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo"})
-_DATA_KEYS = frozenset(
-    {
-        "GenerateDataKey",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "GenerateDataKeyWithoutPlaintext",
-    }
+_UNIQUE_ID = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,}(:.*)?")
+_MANAGEMENT = ("CreateGrant", "RetireGrant", "DescribeKey")
+_CIPHER = ("Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo")
+_DATA_KEYS = (
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
 )
-_PUBLIC = frozenset({"GetPublicKey"})
-_BY_USAGE: Mapping[str, frozenset[str]] = MappingProxyType(
+_PUBLIC = ("GetPublicKey",)
+_BY_USAGE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "ENCRYPT_DECRYPT": _CIPHER | _PUBLIC,
-        "SIGN_VERIFY": frozenset({"Sign", "Verify"}) | _PUBLIC,
-        "GENERATE_VERIFY_MAC": frozenset({"GenerateMac", "VerifyMac"}),
-        "KEY_AGREEMENT": frozenset({"DeriveSharedSecret"}) | _PUBLIC,
-        "ENCAPSULATE_DECAPSULATE": frozenset({"Decapsulate", "Encapsulate"}) | _PUBLIC,
+        "ENCRYPT_DECRYPT": _PUBLIC + _CIPHER,
+        "SIGN_VERIFY": (*_PUBLIC, "Sign", "Verify"),
+        "GENERATE_VERIFY_MAC": ("GenerateMac", "VerifyMac"),
+        "KEY_AGREEMENT": (*_PUBLIC, "DeriveSharedSecret"),
+        "ENCAPSULATE_DECAPSULATE": (*_PUBLIC, "Encapsulate", "Decapsulate"),
     }
 )
 
 
-def supported(key: Key) -> frozenset[str]:
-    """Return the grant operations that a key can be used for."""
+def supported(key: Key) -> tuple[str, ...]:
+    """Return the grant operations that a key can be used for, in AWS's order."""
     if key.key_spec == specs.SYMMETRIC:
-        return _CIPHER | _DATA_KEYS | _MANAGEMENT
-    return _BY_USAGE[key.key_usage] | _MANAGEMENT
+        return _MANAGEMENT + _CIPHER + _DATA_KEYS
+    return _MANAGEMENT + _BY_USAGE[key.key_usage]
 
 
 def operations(key: Key, asked: Sequence[str]) -> tuple[str, ...]:
@@ -60,11 +62,14 @@ def operations(key: Key, asked: Sequence[str]) -> tuple[str, ...]:
         )
     if set(asked) == {"CreateGrant"}:
         raise ValidationException("Grants must not contain only the CreateGrant operation.")
-    strange = sorted(set(asked) - supported(key))
+    valid = supported(key)
+    strange = [operation for operation in dict.fromkeys(asked) if operation not in valid]
     if strange:
+        symmetric = specs.SPECS[key.key_spec].family in ("symmetric", "hmac")
         raise ValidationException(
-            f"Grant operations [{', '.join(strange)}] are not supported on a KMS key with KeySpec "
-            f"{key.key_spec} and KeyUsage {key.key_usage}."
+            f"Operations [{', '.join(strange)}] are not supported when creating a grant for "
+            f"{'a symmetric' if symmetric else 'an asymmetric'} KMS key with key usage "
+            f"{key.key_usage}. Valid operations are [{', '.join(valid)}]"
         )
     return tuple(dict.fromkeys(asked))
 
@@ -82,8 +87,8 @@ def constraints(key: Key, given: Mapping[str, Any]) -> Constraints:
 def _check_context(key: Key, context: Mapping[str, str]) -> None:
     if key.key_spec != specs.SYMMETRIC:
         raise ValidationException(
-            "You cannot use an encryption context grant constraint for cryptographic operations "
-            "with asymmetric KMS keys or HMAC KMS keys."
+            "EncryptionContext is supported only when creating a grant for a symmetric encryption "
+            "KMS key."
         )
     if len(context) > PAIR_LIMIT:
         raise ValidationException(
@@ -134,7 +139,11 @@ def _party(ctx: Context, params: Mapping[str, Any], role: str) -> Party | None:
         )
     if service is not None:
         return Party(name=service, id=service, service=True)
-    return None if principal is None else principal_named(ctx, principal)
+    if principal is None:
+        return None
+    if _UNIQUE_ID.fullmatch(principal):
+        raise InvalidArnException(f"{role}Principal does not refer to a valid principal.")
+    return principal_named(ctx, principal)
 
 
 def principal_named(ctx: Context, name: str) -> Party:
@@ -143,8 +152,17 @@ def principal_named(ctx: Context, name: str) -> Party:
         return Party(name=name, id=name)
     found = principal_id(ctx, name)
     if found is None:
-        raise InvalidArnException(f"ARN does not refer to a valid principal: {name}")
+        raise no_such_principal(name)
     return Party(name=name, id=found)
+
+
+def no_such_principal(name: str) -> InvalidArnException:
+    """Return the refusal of an ARN that nobody bears, or that is none of a session."""
+    fields = parse_arn(name)
+    parts = [] if fields is None or fields.service != "sts" else fields.resource.split("/")
+    if parts[:1] == ["assumed-role"] and len(parts) != _SESSION_PARTS:
+        return InvalidArnException(f"ARN is not valid: {name}")
+    return InvalidArnException(f"ARN does not refer to a valid principal: {name}")
 
 
 def principal_id(ctx: Context, name: str) -> str | None:

@@ -4,7 +4,8 @@
 A grant is a resource-based permission, and held by limits as those are: what it gives to a user or
 a role session, it gives to that caller directly; what it gives to a role, a boundary or session
 policies of the role's sessions may withhold; what it gives to an account, the account's identity
-policies hand on. A caller of another account needs no permission of its own account besides.
+policies hand on. So they do for a caller of another account, unless that account itself made the
+grant: what the key's owner gives, the caller's account has to allow as well.
 
 A caller's grants on a key are remembered while they are few. Of very many, the store's index gives
 the ones that fit the request, so that neither a use nor a change ever reads them all.
@@ -65,6 +66,8 @@ class Asked(NamedTuple):
     source_arn: str = ""
     made: tuple[frozenset[str], str] | None = None
     """Of CreateGrant the operations and the SourceArn of the grant that it is to make."""
+    issuer: str = ""
+    """The account whose grants alone are asked for, empty for everybody's."""
 
 
 class Cover(NamedTuple):
@@ -74,10 +77,11 @@ class Cover(NamedTuple):
     source_arn: str
     equals: Pairs | None
     subset: frozenset[tuple[str, str]]
+    issuer: str
 
     def covers(self, asked: Asked) -> bool:
         """Tell whether the grant allows a use."""
-        if asked.operation not in self.operations:
+        if asked.operation not in self.operations or asked.issuer not in ("", self.issuer):
             return False
         if self.source_arn and self.source_arn != asked.source_arn:
             return False
@@ -103,6 +107,7 @@ def cover_of(grant: Grant) -> Cover:
         source_arn=constraints.source_arn,
         equals=None if constraints.equals is None else pairs(constraints.equals),
         subset=frozenset(subset_of(constraints)),
+        issuer=grant.issuing_account,
     )
 
 
@@ -134,11 +139,19 @@ def asked_for(ctx: Context, operation: str, params: Mapping[str, Any]) -> Asked:
 
 def naming(ctx: Context, key: Key, asked: Asked) -> int:
     """Return how firmly the grants of a key that cover a use name the caller."""
-    scope = scope_of(key)
-    for who, firmly in caller_ids(ctx):
-        if _covered(ctx, scope, who, asked):
+    scope, ids, foreign = scope_of(key), caller_ids(ctx), is_foreign(ctx, key.account)
+    trusted = asked._replace(issuer=ctx.caller.account) if foreign else asked
+    for who, firmly in ids:
+        if _covered(ctx, scope, who, trusted):
             return firmly
+    if foreign and any(_covered(ctx, scope, who, asked) for who, _ in ids):
+        return BY_ACCOUNT
     return NOT_NAMED
+
+
+def is_foreign(ctx: Context, account: str) -> bool:
+    """Tell whether the caller belongs to another account than a key; AWS's services do not."""
+    return ctx.caller.principal.kind != "service" and ctx.caller.account != account
 
 
 def caller_ids(ctx: Context) -> tuple[tuple[str, int], ...]:
@@ -180,12 +193,12 @@ def _some(ctx: Context, scope: Scope, who: str) -> tuple[Cover, ...]:
 
 def _filed(ctx: Context, scope: Scope, value: str, asked: Asked) -> tuple[Cover, ...]:
     """Return the grants of one entry; one is as good as all, except to make others with."""
-    limit = 1 if asked.made is None else None
+    limit = 1 if asked.made is None and not asked.issuer else None
 
     def find() -> tuple[Cover, ...]:
         return tuple(map(cover_of, ctx.unit.find(GRANTS, scope, "filed", value, limit=limit)))
 
-    return ctx.unit.derive(("kms-grants-filed", scope, value), find)
+    return ctx.unit.derive(("kms-grants-filed", scope, value, limit), find)
 
 
 def filings_asked(who: str, asked: Asked, shapes: Iterable[tuple[str, ...]]) -> Iterator[str]:

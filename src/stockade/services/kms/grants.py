@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from msgspec.structs import replace
-
 from stockade.core.arn import arn
 from stockade.core.context import Context
 from stockade.core.operation import Output
@@ -186,12 +184,20 @@ def _existing(ctx: Context, key: Key, asked: Grant) -> Grant | None:
     if not asked.name:
         return None
     for grant in ctx.unit.find(GRANTS, scope_of(key), "name", asked.name):
-        same = replace(asked, grant_id=grant.grant_id, created=grant.created)
-        if replace(grant, operations=asked.operations) == same and set(grant.operations) == set(
-            asked.operations
-        ):
+        if _members(grant) == _members(asked):
             return grant
     return None
+
+
+def _members(grant: Grant) -> tuple[object, ...]:
+    """Return what the request for a grant said; of principals who they are, not their names."""
+    return (
+        grant.issuing_account,
+        grant.grantee.id,
+        None if grant.retiring is None else grant.retiring.id,
+        frozenset(grant.operations),
+        grant.constraints,
+    )
 
 
 def _store(ctx: Context, key: Key, grant: Grant) -> Grant:
@@ -230,7 +236,10 @@ def _wanted(ctx: Context, role: str, principal: str | None, service: str | None)
         )
     if principal is None:
         return service
-    return grant_rules.principal_id(ctx, principal) or principal
+    found = grant_rules.principal_id(ctx, principal)
+    if found is None and principal.startswith("arn:"):
+        raise grant_rules.no_such_principal(principal)
+    return found or principal
 
 
 def _services_only(ctx: Context, member: str, value: str | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from stockade.core.context import Context
 from stockade.services.kms import imported, materials, multi_region, rotating, stored_keys
 from stockade.services.kms.grant_resources import GRANTS, SHAPES, scope_of
-from stockade.services.kms.resources import ALIASES, KEYS, Key
+from stockade.services.kms.resources import ALIASES, KEYS, ROTATING, Key
 from stockade.services.kms.service import kms
 from stockade.services.kms.telling import tell
 
@@ -30,8 +30,9 @@ def keep(ctx: Context, key: Key) -> Key | None:
         key = multi_region.make_ready(ctx, key)
     if key.expires is not None and key.expires <= ctx.now:
         key = imported.expire(ctx, key)
-    if key.state == "Enabled":
+    if key.state in ROTATING:
         key = rotating.on_demand(ctx, key)
+    if key.state == "Enabled":
         key = rotating.automatic(ctx, key)
     return key
 

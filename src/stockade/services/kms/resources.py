@@ -28,6 +28,10 @@ KeyState = Literal[
 ]
 Origin = Literal["AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"]
 RotationType = Literal["AUTOMATIC", "ON_DEMAND"]
+ROTATING: frozenset[KeyState] = frozenset(
+    {"Enabled", "Disabled", "PendingDeletion", "PendingReplicaDeletion"}
+)
+"""The states in which a rotation is carried out that was asked for before."""
 ExpirationModel = Literal["KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"]
 
 
@@ -109,10 +113,10 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
             dates = [self.deletion_date, self.expires]
         else:
             dates = [self.ready, self.expires]
-        if self.state == "Enabled":
+        if self.state in ROTATING:
             dates.append(self.on_demand_since)
-            if self.rotation is not None and not self.is_replica:
-                dates.append(self.rotation.next_date)
+        if self.state == "Enabled" and self.rotation is not None and not self.is_replica:
+            dates.append(self.rotation.next_date)
         return min((date for date in dates if date is not None), default=None)
 
 

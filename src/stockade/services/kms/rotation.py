@@ -2,7 +2,8 @@
 """Rotation: scheduled or asked for here, carried out in reconcile.py and rotating.py (kms-23).
 
 Symmetric keys alone rotate: automatically with material that KMS makes itself, on demand with
-imported material, too.
+imported material, too. Of others AWS says that they do not rotate, and lets that be asked and
+switched off.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def enable_key_rotation(
 def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id
-    _must_be_of(key, AUTOMATIC)
+    if not _never_rotates(key):
+        _must_be_of(key, AUTOMATIC)
     must_allow(key, ROTATION)
     _must_lead(key, "DisableKeyRotation")
     _put(ctx, replace(key, rotation=None))
@@ -72,6 +74,8 @@ def rotate_key_on_demand(ctx: Context, key: Key, *, key_id: str) -> Output:
     _must_rotate(key, ON_DEMAND)
     must_allow(key, ROTATION)
     _must_lead(key, "RotateKeyOnDemand")
+    if key.on_demand_since is not None:  # asked for twice, done once
+        return {"KeyId": key.arn}
     if key.origin == "EXTERNAL":
         _must_have_pending(ctx, key)
     _must_have_time(ctx, key)
@@ -90,7 +94,8 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     """Return whether the key rotates, how often, when next, and since when on demand."""
     del key_id
     must_allow(key, ROTATION_STATUS)
-    _must_be_of(key, ON_DEMAND)
+    if not _never_rotates(key):
+        _must_be_of(key, ON_DEMAND)
     enabled = key.rotation is not None and key.state != "PendingDeletion"
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if key.rotation is not None and enabled:
@@ -114,10 +119,12 @@ def list_key_rotations(
     """Return the rotations of a key, or all its materials, the oldest first."""
     del key_id
     everything = include_key_material == "ALL_KEY_MATERIAL"
-    if everything and key.key_spec != SYMMETRIC:
+    if everything and _never_rotates(key):
         raise ValidationException(
             "Input parameter includeKeyMaterial can only be used with symmetric keys."
         )
+    if _never_rotates(key):
+        return {"Rotations": [], "Truncated": False}
     _must_be_of(key, ON_DEMAND)
     rows = [row for row in import_regions.known(ctx, key) if everything or row.rotated is not None]
 
@@ -186,9 +193,13 @@ def _state(key: Key, row: Material, waiting: str) -> str:
     return waiting if row.material_id == key.pending_material_id else "NON_CURRENT"
 
 
+def _never_rotates(key: Key) -> bool:
+    return key.key_spec != SYMMETRIC
+
+
 def _must_rotate(key: Key, origins: tuple[Origin, ...]) -> None:
     """Refuse a key that is not symmetric, or of an origin that does not rotate so."""
-    if key.key_spec != SYMMETRIC:
+    if _never_rotates(key):
         raise UnsupportedOperationException
     _must_be_of(key, origins)
 
@@ -203,8 +214,7 @@ def _must_be_of(key: Key, origins: tuple[Origin, ...]) -> None:
 
 def _must_have_time(ctx: Context, key: Key) -> None:
     """Refuse a rotation on demand while another one is due."""
-    soon = key.rotation is not None and key.rotation.next_date - ctx.now <= SOON
-    if soon or key.on_demand_since is not None:
+    if key.rotation is not None and key.rotation.next_date - ctx.now <= SOON:
         raise ConflictException(
             f"A rotation of the key {key.arn} is in progress or scheduled to begin within the next "
             "20 minutes."

@@ -50,9 +50,9 @@ def test_one_service_operation_by_operation(run: Run) -> None:
     out = run("services", "kms").out
     assert "\nEncrypt " in out
     assert "\nConnectCustomKeyStore " in out
-    row = next(line for line in out.splitlines() if line.startswith("CreateKey "))
+    row = next(line for line in out.splitlines() if line.startswith("Decrypt "))
     assert row.split()[1] == "yes"
-    assert "XksKeyId" in row
+    assert "DryRunModifiers" in row
 
 
 def test_markdown_has_the_same_columns_in_each_row(run: Run) -> None:

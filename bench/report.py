@@ -186,8 +186,10 @@ def render(results: Results) -> str:
 
 def _conditions(results: Results) -> str:
     here, load = machine(), results.load
-    rounds = max((len(each) for each in results.rounds.values()), default=0)
-    others = max((middle(each).others_cores for each in results.rounds.values()), default=0.0)
+    of_all = (results.rounds, *results.operations.values())
+    measured = [each for one in of_all for each in one.values()]
+    rounds = max((len(each) for each in measured), default=0)
+    others = max((middle(each).others_cores for each in measured), default=0.0)
     return (
         f"{here['date']}, {here['cores']} cores of {here['cpu']}, Linux {here['kernel']}, "
         f"Python {here['python']}.\n"

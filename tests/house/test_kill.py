@@ -59,6 +59,7 @@ class Client:
         self.ciphertexts: list[tuple[str, bytes, bytes]] = []
         """Key id, plaintext, ciphertext."""
         self.rotations: Counter[str] = Counter()
+        self.repeated: Counter[str] = Counter()
         """How often each key was asked to rotate."""
         self.material = self._random.randbytes(32)
         self.external = ""
@@ -132,6 +133,10 @@ class Client:
 
     def _rotate(self) -> None:
         key = self._key()
+        status = self._kms.get_key_rotation_status(KeyId=key)
+        self._enter(status)
+        # Asked for twice, a rotation is done once, unless the first is done in between.
+        counted = self.repeated if "OnDemandRotationStartDate" in status else self.rotations
         try:
             answer = self._kms.rotate_key_on_demand(KeyId=key)
         except ClientError as error:
@@ -139,7 +144,7 @@ class Client:
                 raise
             self._enter(error.response)
         else:
-            self.rotations[key] += 1
+            counted[key] += 1
             self._enter(answer)
 
     def _import(self) -> None:
@@ -282,7 +287,7 @@ def check_rotations(server: Server, root: Credentials, clients: list[Client]) ->
                 time.sleep(0.1)
             done = kms.list_key_rotations(KeyId=key)["Rotations"]
             current = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
-            assert asked <= len(done) <= asked + client.unanswered
+            assert asked <= len(done) <= asked + client.repeated[key] + client.unanswered
             assert [each["KeyMaterialState"] for each in done][-1:] == ["CURRENT"]
             assert done[-1]["KeyMaterialId"] == current
 

@@ -33,11 +33,12 @@ from stockade.services.kms.import_formats import HMAC_SIZES
 from stockade.services.kms.resources import KEYS, MATERIALS, Key, Material, material_place
 from stockade.store.resources import Scope
 from stockade.testing.transport import session
-from tests.services.kms.imports import RSA_AES, bring
+from tests.services.kms.imports import OAEP, RSA_AES, bring
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 SCOPE = Scope(ACCOUNT, REGION)
-FOLDER = Path(os.environ.get("STOCKADE_VECTORS", "none")) / "wycheproof"
+_DEFAULT = Path(__file__).parents[2] / "../shared/vectors"
+FOLDER = Path(os.environ.get("STOCKADE_VECTORS", _DEFAULT)) / "wycheproof"
 
 EMPTY = "KMS takes no empty message"
 HASH = "KMS has no such hash with this kind of key"
@@ -88,7 +89,7 @@ class Deployment:
             pool.add(unit, self.app.vault, system_random, "RSA_2048", self._wrapping)
         made = self.kms.create_key(KeySpec=spec, KeyUsage=usage, Origin="EXTERNAL")
         key_id = str(made["KeyMetadata"]["KeyId"])
-        bring(self.kms, key_id, material, RSA_AES)
+        bring(self.kms, key_id, material, OAEP if spec.startswith("HMAC") else RSA_AES)
         return key_id
 
     def placed(self, spec: str, secret: bytes) -> str:

@@ -25,7 +25,7 @@ from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import BoundOperation, Identify, Output, Service
 from stockade.core.ports import Credentials, Ports
 from stockade.core.quotas import RequestQuota
-from stockade.core.replay import Replay
+from stockade.core.replay import answered
 from stockade.protocol import chunked
 from stockade.protocol.catalogue import Catalogue, Wire, WireOperation
 from stockade.protocol.errors import AwsError
@@ -48,8 +48,6 @@ R = TypeVar("R")
 Write = Callable[[bytes], None]
 """Takes the line of a record that has no transaction."""
 
-QUESTIONS = 20
-"""How often a transaction may be begun again to ask somebody outside."""
 GLOBAL_REGION = "us-east-1"
 """Where AWS records the calls of services without Regions."""
 
@@ -222,16 +220,15 @@ class Gateway:
         prepared = running.prepare(ctx, bound, params, record)
         if ctx.unit.writes:
             return self._change(ctx, bound, params, record, prepared)
-        answers: dict[Hashable, Any] = {}
-        replay = Replay(ctx.random)
-        for _ in range(QUESTIONS):
+
+        def attempt(answers: Mapping[Hashable, Any], random: Random) -> Output:
             ctx.unit.rest()
             held: list[bytes] = []  # what is undone was not called: its records wait
             again = replace(
                 ctx,
                 answers=answers,
-                random=replay,
-                nonce=lambda: replay(NONCE_SIZE),
+                random=random,
+                nonce=lambda: random(NONCE_SIZE),
                 record=held.append,
                 created=[],
                 service_events=[],
@@ -242,13 +239,13 @@ class Gateway:
                     output = self._change(changed, bound, params, record, prepared)
                     _write_held(held, ctx.record)
                     return output
-            except Outside as asked:
-                answers[asked.name] = asked.question()
+            except Outside:
+                raise
             except Exception:
                 _write_held(held, ctx.record)
                 raise
-            replay.begin()
-        raise ServiceUnavailable
+
+        return answered(attempt, ctx.random)
 
     def _change(
         self,

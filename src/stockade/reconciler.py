@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from stockade.core.audit import Audit
 from stockade.core.clock import Clock
-from stockade.core.context import NONCE_SIZE, Context, Outside
+from stockade.core.context import NONCE_SIZE, Context
 from stockade.core.identity import Caller
 from stockade.core.ids import Random, RandomPool
 from stockade.core.operation import Reconcile, Service
 from stockade.core.ports import Ports
+from stockade.core.replay import answered
 from stockade.store.errors import LeaseHeld, StoreError
 from stockade.store.journal import Journal
 from stockade.store.lease import Lease
@@ -128,12 +130,7 @@ class Reconciler:
         """Do what one resource is due for; 0 where somebody else already did."""
         if collection.name in self._audit_readers:
             self._journal.ship(self._store)
-        answers: dict[Hashable, Any] = {}
-        while True:
-            try:
-                return self._attempt(collection, scope, id_, until, answers)
-            except Outside as asked:
-                answers[asked.name] = asked.question()
+        return answered(partial(self._attempt, collection, scope, id_, until), self._random)
 
     def _attempt(
         self,
@@ -141,7 +138,8 @@ class Reconciler:
         scope: Scope,
         id_: str,
         until: datetime,
-        answers: dict[Hashable, Any],
+        answers: Mapping[Hashable, Any],
+        random: Random,
     ) -> int:
         with self._store.write() as unit:
             resource = unit.get(collection, scope, id_)
@@ -149,7 +147,7 @@ class Reconciler:
             if resource is None or due is None or due > until:
                 return 0
             ctx = self._context(unit, scope)
-            ctx.answers = answers
+            ctx.answers, ctx.random = answers, random
             kept = self._actions[collection.name](ctx, resource)
             if kept is None:
                 unit.delete(collection, scope, id_)

@@ -83,7 +83,7 @@ class Context(msgspec.Struct, kw_only=True):
     """And `aws:SourceAccount`."""
     endpoint: Policy | None = None
     """The policy of the VPC endpoint that the request came through."""
-    answers: dict[Hashable, Any] | None = None
+    answers: Mapping[Hashable, Any] | None = None
     """What `outside` has asked for this call so far."""
 
     @property

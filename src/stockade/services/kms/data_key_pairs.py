@@ -21,8 +21,8 @@ from stockade.services.kms.encrypting import NO_CONTEXT, USAGE
 from stockade.services.kms.errors import (
     DryRunOperationException,
     InvalidKeyUsageException,
-    UnsupportedOperationException,
 )
+from stockade.services.kms.lifecycle import must_have_origin
 from stockade.services.kms.ready import ready
 from stockade.services.kms.recipient import answer, attested
 from stockade.services.kms.resources import Key
@@ -45,7 +45,7 @@ def generate_data_key_pair(
 ) -> Output:
     """Return a new pair; its private key in clear, too."""
     del key_id, recipient
-    _must_not_be_elsewhere(key)
+    must_have_origin(key, "AWS_KMS", "EXTERNAL")
     _ready(ctx, key, "GenerateDataKeyPair", grant_tokens, dry_run=dry_run)
     private_key = fresh.fresh_pair(ctx, key_pair_spec)
     output = _pair(ctx, key, key_pair_spec, private_key, encryption_context)
@@ -66,7 +66,7 @@ def generate_data_key_pair_without_plaintext(
 ) -> Output:
     """Return a new pair, its private key only encrypted under the KMS key."""
     del key_id
-    _must_not_be_elsewhere(key)
+    must_have_origin(key, "AWS_KMS", "EXTERNAL")
     operation = "GenerateDataKeyPairWithoutPlaintext"
     _ready(ctx, key, operation, grant_tokens, dry_run=dry_run)
     private_key = fresh.fresh_pair(ctx, key_pair_spec)
@@ -82,13 +82,6 @@ def _ready(
         raise InvalidKeyUsageException("You cannot generate a data key pair with an asymmetric CMK")
     if dry_run:
         raise DryRunOperationException
-
-
-def _must_not_be_elsewhere(key: Key) -> None:
-    if key.custom_key_store_id:
-        raise UnsupportedOperationException(
-            f"{key.arn} origin is {key.origin} which is not valid for this operation."
-        )
 
 
 def _pair(

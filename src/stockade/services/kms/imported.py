@@ -36,14 +36,6 @@ _ELSEWHERE: frozenset[KeyState] = frozenset({"PendingDeletion", "PendingReplicaD
 """States that coming and going material does not change."""
 
 
-def must_be_external(key: Key) -> None:
-    """Refuse a key that makes its material itself, or has it in a custom key store."""
-    if key.origin != "EXTERNAL":
-        raise UnsupportedOperationException(
-            f"{key.arn} origin is {key.origin} which is not valid for this operation."
-        )
-
-
 def add(
     ctx: Context,
     key: Key,

@@ -38,7 +38,7 @@ def get_parameters_for_import(
 ) -> Output:
     """Return a public key to wrap material under, and the token that goes with it."""
     del key_id
-    imported.must_be_external(key)
+    lifecycle.must_have_origin(key, "EXTERNAL")
     lifecycle.must_allow(key, lifecycle.GET_PARAMETERS_FOR_IMPORT)
     wrapping.must_suit(key, wrapping_algorithm, wrapping_key_spec)
     private = wrapping.fresh_key(ctx, wrapping_key_spec)
@@ -67,7 +67,7 @@ def import_key_material(
 ) -> Output:
     """Take wrapped material in: the key's first, its next, or one that it had already."""
     del key_id
-    imported.must_be_external(key)
+    lifecycle.must_have_origin(key, "EXTERNAL")
     lifecycle.must_allow(key, lifecycle.IMPORT)
     _check_end(ctx, expiration_model, valid_to)
     _check_symmetric_only(key, import_type, key_material_description, key_material_id)
@@ -94,7 +94,7 @@ def delete_imported_key_material(
 ) -> Output:
     """Wipe imported material, the current one unless another is named; it may come back."""
     del key_id
-    imported.must_be_external(key)
+    lifecycle.must_have_origin(key, "EXTERNAL")
     lifecycle.must_allow(key, lifecycle.DELETE_MATERIAL)
     wanted = key_material_id or key.material_id
     row = ctx.unit.get(MATERIALS, key.scope, wanted) if wanted else None

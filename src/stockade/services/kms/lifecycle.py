@@ -19,7 +19,7 @@ from stockade.services.kms.errors import (
     KMSInvalidStateException,
     UnsupportedOperationException,
 )
-from stockade.services.kms.resources import Key, KeyState
+from stockade.services.kms.resources import Key, KeyState, Origin
 from stockade.services.kms.xks_errors import NOT_CONNECTED, XksFailure, kms_error
 
 
@@ -101,6 +101,14 @@ def must_be_pending_deletion(key: Key) -> None:
     """CancelKeyDeletion: the one operation that an ordinary state refuses."""
     if key.state not in ("PendingDeletion", "PendingReplicaDeletion"):
         raise KMSInvalidStateException(arn=key.arn, state="not pending deletion")
+
+
+def must_have_origin(key: Key, *origins: Origin) -> None:
+    """Refuse a key whose material is from elsewhere than the operation is for."""
+    if key.origin not in origins:
+        raise UnsupportedOperationException(
+            f"{key.arn} origin is {key.origin} which is not valid for this operation."
+        )
 
 
 def must_be_for(key: Key, usage: str, operation: str) -> None:

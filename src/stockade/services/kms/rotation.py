@@ -24,7 +24,12 @@ from stockade.services.kms.errors import (
     UnsupportedOperationException,
     ValidationException,
 )
-from stockade.services.kms.lifecycle import ROTATION, ROTATION_STATUS, must_allow
+from stockade.services.kms.lifecycle import (
+    ROTATION,
+    ROTATION_STATUS,
+    must_allow,
+    must_have_origin,
+)
 from stockade.services.kms.paging import listed
 from stockade.services.kms.resources import KEYS, Key, Material, Origin, Rotation
 from stockade.services.kms.service import kms
@@ -60,7 +65,7 @@ def disable_key_rotation(ctx: Context, key: Key, *, key_id: str) -> Output:
     """Stop replacing the key's material; what it has still decrypts."""
     del key_id
     if not _never_rotates(key):
-        _must_be_of(key, AUTOMATIC)
+        must_have_origin(key, *AUTOMATIC)
     must_allow(key, ROTATION)
     _must_lead(key, "DisableKeyRotation")
     _put(ctx, replace(key, rotation=None))
@@ -95,7 +100,7 @@ def get_key_rotation_status(_ctx: Context, key: Key, *, key_id: str) -> Output:
     del key_id
     must_allow(key, ROTATION_STATUS)
     if not _never_rotates(key):
-        _must_be_of(key, ON_DEMAND)
+        must_have_origin(key, *ON_DEMAND)
     enabled = key.rotation is not None and key.state != "PendingDeletion"
     status: dict[str, object] = {"KeyId": key.arn, "KeyRotationEnabled": enabled}
     if key.rotation is not None and enabled:
@@ -125,7 +130,7 @@ def list_key_rotations(
         )
     if _never_rotates(key):
         return {"Rotations": [], "Truncated": False}
-    _must_be_of(key, ON_DEMAND)
+    must_have_origin(key, *ON_DEMAND)
     rows = [row for row in import_regions.known(ctx, key) if everything or row.rotated is not None]
 
     def after(place: str, count: int) -> list[Material]:
@@ -201,15 +206,7 @@ def _must_rotate(key: Key, origins: tuple[Origin, ...]) -> None:
     """Refuse a key that is not symmetric, or of an origin that does not rotate so."""
     if _never_rotates(key):
         raise UnsupportedOperationException
-    _must_be_of(key, origins)
-
-
-def _must_be_of(key: Key, origins: tuple[Origin, ...]) -> None:
-    """Refuse a key of an origin that does not rotate so."""
-    if key.origin not in origins:
-        raise UnsupportedOperationException(
-            f"{key.arn} origin is {key.origin} which is not valid for this operation."
-        )
+    must_have_origin(key, *origins)
 
 
 def _must_have_time(ctx: Context, key: Key) -> None:
